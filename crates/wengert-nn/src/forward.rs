@@ -1,0 +1,59 @@
+//! From inputs to outputs: layers take a variable, models take a tape and a batch.
+
+use crate::module::Module;
+use wengert::{Float, GradientTape, Tensor, Var};
+
+/// What maps one variable to another: a layer, or a model made of layers.
+///
+/// Operations inside carry the line that called `forward`, if the implementation has
+/// `#[track_caller]` and passes its caller's location on with
+/// [`GradientTape::located`]; the layers of this crate do.
+///
+/// ```
+/// use wengert_nn::prelude::*;
+///
+/// #[derive(Module)]
+/// struct Mlp { hidden: Dense, out: Dense }
+///
+/// impl Forward for Mlp {
+///     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+///         self.out.forward(self.hidden.forward(x).relu())
+///     }
+/// }
+/// # let mut rng = seeded(0);
+/// let model = Mlp { hidden: Dense::new(4, 8, &mut rng), out: Dense::new(8, 2, &mut rng) };
+/// let tape = GradientTape::new();
+/// let logits = model.forward(tape.constant(Tensor::ones(&[3, 4])));
+/// assert_eq!(logits.shape()[..], [3, 2]);
+/// ```
+pub trait Forward<T: Float = f32> {
+    /// The output for `x`, recorded on `x`'s tape.
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
+}
+
+/// A layer that can stand in a [`Sequential`](crate::layers::Sequential) beside others.
+pub trait Layer<T: Float = f32>: Forward<T> + Module<T> + Send + Sync {}
+
+impl<T: Float, L: Forward<T> + Module<T> + Send + Sync> Layer<T> for L {}
+
+/// What a [`Trainer`](crate::Trainer) trains: a tape and a batch in, a variable out.
+///
+/// Everything that is [`Forward`] is a model over tensors. Implement this trait itself for inputs
+/// that are not numbers to differentiate, such as tokens.
+pub trait Model<T: Float = f32>: Module<T> {
+    /// A batch of inputs.
+    type Input;
+    /// The output for a batch, recorded on `tape`.
+    #[track_caller]
+    fn output<'t>(&self, tape: &'t GradientTape<T>, input: &Self::Input) -> Var<'t, T>;
+}
+
+impl<T: Float, M: Forward<T> + Module<T>> Model<T> for M {
+    type Input = Tensor<T>;
+
+    #[track_caller]
+    fn output<'t>(&self, tape: &'t GradientTape<T>, input: &Tensor<T>) -> Var<'t, T> {
+        self.forward(tape.constant(input))
+    }
+}

@@ -1,0 +1,80 @@
+//! Layers one after the other.
+
+use crate::forward::{Forward, Layer};
+use crate::module::{Module, Path};
+use std::panic::Location;
+use wengert::{Float, Parameter, Var};
+
+/// A model that is a list of layers, each fed with the one before.
+///
+/// Parameters are named by position, as in PyTorch (`0.weight`), or by the name given with
+/// [`named`](Sequential::named); the same word is the scope of the layer's operations on the tape.
+///
+/// ```
+/// use wengert_nn::prelude::*;
+/// let mut rng = seeded(0);
+/// let model: Sequential = Sequential::new()
+///     .named("hidden", Dense::new(784, 512, &mut rng))
+///     .layer(Relu)
+///     .layer(Dense::new(512, 10, &mut rng));
+/// let names: Vec<String> = model.parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["hidden.weight", "hidden.bias", "2.weight", "2.bias"]);
+/// ```
+#[derive(Default)]
+pub struct Sequential<T: Float = f32> {
+    layers: Vec<(String, Box<dyn Layer<T>>)>,
+}
+
+impl<T: Float> Sequential<T> {
+    /// A model without layers: its output is its input.
+    pub fn new() -> Sequential<T> {
+        Sequential { layers: Vec::new() }
+    }
+
+    /// This model with one more layer at the end, named by its position.
+    #[must_use]
+    pub fn layer(self, layer: impl Layer<T> + 'static) -> Sequential<T> {
+        let name = self.layers.len().to_string();
+        self.named(&name, layer)
+    }
+
+    /// This model with one more layer at the end, under a name.
+    #[must_use]
+    pub fn named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Sequential<T> {
+        self.layers.push((name.to_string(), Box::new(layer)));
+        self
+    }
+
+    /// How many layers there are.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there are no layers.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+}
+
+impl<T: Float> Forward<T> for Sequential<T> {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let tape = x.tape();
+        tape.located(Location::caller(), || {
+            self.layers.iter().fold(x, |x, (name, layer)| {
+                let _scope = tape.scope(name);
+                layer.forward(x)
+            })
+        })
+    }
+}
+
+impl<T: Float> Module<T> for Sequential<T> {
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Parameter<T>)) {
+        self.layers.iter().for_each(|(name, layer)| layer.visit(&path.child(name), f));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
+        self.layers.iter_mut().for_each(|(name, layer)| layer.visit_mut(&path.child(name), f));
+    }
+}

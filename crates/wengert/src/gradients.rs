@@ -1,0 +1,354 @@
+//! Gradients: what a numeric sweep returns, and the reason where there is none.
+//!
+//! They borrow nothing from the tape. The recording's stamp goes with them, so that an equal id
+//! of a later recording never reads a wrong gradient, and when they are dropped their buffers go
+//! home to the tape.
+
+use crate::element::Float;
+use crate::ops::{Leaf, Op};
+use crate::parameter::{Parameter, ParameterId};
+use crate::pool::Pool;
+use crate::tape::arena::Node;
+use crate::tape::{GradientTape, NodeId};
+use crate::tensor::Tensor;
+use crate::var::Var;
+use smallvec::SmallVec;
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The adjoints of one sweep: scalars by node, tensors by slot.
+pub(crate) struct Adjoints<T> {
+    pub scalars: Vec<T>,
+    pub tensors: Vec<Option<Tensor<T>>>,
+    /// Parameters in ascending order, with their leaf and its slot.
+    pub parameters: Vec<(ParameterId, NodeId, u32)>,
+}
+
+impl<T: Float> Adjoints<T> {
+    fn empty() -> Adjoints<T> {
+        Adjoints { scalars: Vec::new(), tensors: Vec::new(), parameters: Vec::new() }
+    }
+
+    /// The adjoint that has arrived at a node, moved out unless it is to be kept.
+    pub(crate) fn take(&mut self, node: &Node<T>, id: usize, keep: bool) -> Option<Tensor<T>> {
+        if node.is_scalar() {
+            let x = self.scalars[id];
+            return (!x.is_unreached()).then(|| Tensor::scalar(x));
+        }
+        let adjoint = &mut self.tensors[node.slot as usize];
+        if keep { adjoint.clone() } else { adjoint.take() }
+    }
+
+    pub(crate) fn put(&mut self, node: &Node<T>, id: usize, adjoint: Tensor<T>) {
+        if node.is_scalar() {
+            self.scalars[id] = adjoint.item();
+        } else {
+            self.tensors[node.slot as usize] = Some(adjoint);
+        }
+    }
+
+    fn clear(&mut self, pool: &mut Pool<T>) {
+        self.scalars.clear();
+        self.tensors.drain(..).flatten().for_each(|tensor| pool.put(tensor));
+        self.parameters.clear();
+    }
+}
+
+/// Where dropped gradients leave their memory for the tape that made them.
+pub(crate) struct Home<T> {
+    returned: Mutex<Vec<Adjoints<T>>>,
+}
+
+impl<T> Default for Home<T> {
+    fn default() -> Self {
+        Home { returned: Mutex::new(Vec::new()) }
+    }
+}
+
+impl<T: Float> Home<T> {
+    /// Empty adjoints, in returned memory if there is any.
+    pub(crate) fn take(&self, pool: &mut Pool<T>) -> Adjoints<T> {
+        let returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut adjoints = returned.unwrap_or_else(Adjoints::empty);
+        adjoints.clear(pool);
+        adjoints
+    }
+
+    /// Hands all returned tensors to the pool.
+    pub(crate) fn collect(&self, pool: &mut Pool<T>) {
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        returned.iter_mut().for_each(|adjoints| adjoints.clear(pool));
+        // One sweep at a time needs one; a few more serve several targets a step.
+        returned.truncate(4);
+    }
+}
+
+/// Gradients of one value with respect to the variables and parameters it depends on.
+///
+/// ```
+/// use wengert::{GradientTape, NoGradient};
+/// let tape = GradientTape::new();
+/// let (x, unused) = (tape.var(3.0), tape.var(1.0));
+/// let grads = x.square().backward();
+/// assert_eq!(grads.item(x), 6.0);
+/// assert_eq!(grads.get(unused), None);
+/// assert_eq!(grads.why(unused), Some(NoGradient::NeverUsed));
+/// ```
+pub struct Gradients<T: Float = f32> {
+    recording: u64,
+    target: NodeId,
+    /// Where the target was recorded.
+    of: &'static Location<'static>,
+    adjoints: Adjoints<T>,
+    kept: SmallVec<[NodeId; 4]>,
+    /// Scalar gradients as tensors, made when one is first asked for by reference.
+    scalars: OnceLock<Vec<(NodeId, Tensor<T>)>>,
+    home: Arc<Home<T>>,
+}
+
+impl<T: Float> Gradients<T> {
+    pub(crate) fn new(
+        tape: &GradientTape<T>,
+        target: NodeId,
+        adjoints: Adjoints<T>,
+        kept: &[NodeId],
+    ) -> Gradients<T> {
+        Gradients {
+            recording: tape.recording(),
+            target,
+            of: tape.location_of(target),
+            adjoints,
+            kept: SmallVec::from_slice(kept),
+            scalars: OnceLock::new(),
+            home: tape.home.clone(),
+        }
+    }
+
+    /// The gradient with respect to a variable or a parameter.
+    ///
+    /// # Panics
+    /// There is none; the message says why. Or the variable belongs to another recording.
+    #[track_caller]
+    pub fn wrt(&self, source: impl Source<T>) -> &Tensor<T> {
+        match source.find(self) {
+            Ok(gradient) => gradient,
+            Err(reason) => panic!("no gradient: {reason}"),
+        }
+    }
+
+    /// The gradient with respect to a variable or a parameter, if there is one.
+    ///
+    /// # Panics
+    /// The variable belongs to another recording.
+    #[track_caller]
+    pub fn get(&self, source: impl Source<T>) -> Option<&Tensor<T>> {
+        source.find(self).ok()
+    }
+
+    /// Why there is no gradient with respect to a variable or a parameter; `None` if there is one.
+    ///
+    /// # Panics
+    /// The variable belongs to another recording.
+    #[track_caller]
+    pub fn why(&self, source: impl Source<T>) -> Option<NoGradient> {
+        source.find(self).err()
+    }
+
+    /// The gradient of a parameter, if there is one.
+    pub fn parameter(&self, parameter: &Parameter<T>) -> Option<&Tensor<T>> {
+        parameter.find(self).ok()
+    }
+
+    /// The gradient with respect to a scalar variable, as a number.
+    ///
+    /// # Panics
+    /// There is none; the message says why. Or the variable is not a scalar.
+    #[track_caller]
+    pub fn item(&self, source: Var<'_, T>) -> T {
+        self.must_be_of(source);
+        match self.adjoints.scalars.get(source.id().index()) {
+            Some(&x) if !x.is_unreached() && self.readable(source).is_ok() => x,
+            _ => self.wrt(source).item(),
+        }
+    }
+
+    /// Whether a sweep keeps this node's adjoint.
+    fn readable(&self, source: Var<'_, T>) -> Result<(u32, bool), NoGradient> {
+        let node = source.tape().arena.borrow().nodes[source.id().index()];
+        let leaf = matches!(node.op, Op::Leaf(_));
+        if leaf || self.kept.contains(&source.id()) || !node.wants() || source.id() > self.target {
+            Ok((node.slot, node.is_scalar()))
+        } else {
+            Err(NoGradient::NotKept)
+        }
+    }
+
+    #[track_caller]
+    fn must_be_of(&self, source: Var<'_, T>) {
+        assert!(
+            source.tape().recording() == self.recording,
+            "these gradients are of the value recorded at {}, on another recording than the variable recorded at {}: read gradients before the tape is reset, with variables of the same tape",
+            self.of,
+            source.tape().location_of(source.id())
+        );
+    }
+
+    fn scalar(&self, id: NodeId, ids: impl FnOnce() -> Vec<NodeId>) -> Option<&Tensor<T>> {
+        let known = self.scalars.get_or_init(|| {
+            let mut ids = ids();
+            ids.extend(self.adjoints.parameters.iter().map(|&(_, leaf, _)| leaf));
+            ids.extend(&self.kept);
+            ids.sort_unstable();
+            ids.dedup();
+            let reached = |id: NodeId| self.adjoints.scalars.get(id.index()).filter(|x| !x.is_unreached());
+            ids.into_iter().filter_map(|id| Some((id, Tensor::scalar(*reached(id)?)))).collect()
+        });
+        let at = known.binary_search_by_key(&id, |&(id, _)| id).ok()?;
+        Some(&known[at].1)
+    }
+}
+
+impl<T: Float> Drop for Gradients<T> {
+    fn drop(&mut self) {
+        let adjoints = std::mem::replace(&mut self.adjoints, Adjoints::empty());
+        self.home.returned.lock().unwrap_or_else(PoisonError::into_inner).push(adjoints);
+    }
+}
+
+/// What gradients can be asked for: a [`Var`] or a reference to a [`Parameter`].
+pub trait Source<T: Float>: sealed::Sealed {
+    /// The gradient, or why there is none.
+    #[doc(hidden)]
+    #[track_caller]
+    fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T: crate::Float> Sealed for crate::Var<'_, T> {}
+    impl<T: crate::Float> Sealed for crate::Parameter<T> {}
+    impl<T: crate::Float> Sealed for &crate::Parameter<T> {}
+}
+
+impl<T: Float> Source<T> for Var<'_, T> {
+    #[track_caller]
+    fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient> {
+        gradients.must_be_of(*self);
+        let (slot, is_scalar) = gradients.readable(*self)?;
+        let found = if is_scalar {
+            gradients.scalar(self.id(), || self.tape().scalar_leaves())
+        } else {
+            gradients.adjoints.tensors.get(slot as usize).and_then(Option::as_ref)
+        };
+        found.ok_or_else(|| NoGradient::of(*self, gradients.target))
+    }
+}
+
+impl<T: Float> Source<T> for Parameter<T> {
+    fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient> {
+        let parameters = &gradients.adjoints.parameters;
+        let at = parameters.binary_search_by_key(&self.id(), |&(id, ..)| id);
+        let (_, leaf, slot) = parameters[at.map_err(|_| NoGradient::NotRecorded)?];
+        let found = if slot == Node::<T>::NO_SLOT {
+            gradients.scalar(leaf, Vec::new)
+        } else {
+            gradients.adjoints.tensors.get(slot as usize).and_then(Option::as_ref)
+        };
+        found.ok_or(NoGradient::NotOnPath)
+    }
+}
+
+impl<T: Float> Source<T> for &Parameter<T> {
+    fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient> {
+        (**self).find(gradients)
+    }
+}
+
+/// Why a source has no gradient. None is ever silently missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoGradient {
+    /// No operation uses it.
+    NeverUsed,
+    /// It is used, but the target does not depend on any of those results.
+    NotOnPath,
+    /// It is a constant: gradients were not asked for when it was recorded.
+    Constant,
+    /// It was recorded after the target.
+    AfterTarget,
+    /// Every path to the target goes through an operation that lets nothing back.
+    Cut {
+        /// The operation: `detach`, one without a derivative such as `sign`, or any that was
+        /// recorded while the tape was paused.
+        op: &'static str,
+        /// Where it was recorded.
+        at: &'static Location<'static>,
+    },
+    /// It is an intermediate value, whose adjoint was not kept.
+    NotKept,
+    /// The parameter was not used in this recording.
+    NotRecorded,
+}
+
+impl NoGradient {
+    /// Why nothing from `target` arrives at `source`.
+    pub(crate) fn of<T: Float>(source: Var<'_, T>, target: NodeId) -> NoGradient {
+        let arena = source.tape().arena.borrow();
+        let (start, end) = (source.id().index(), target.index());
+        let node = &arena.nodes[start];
+        if !node.wants() {
+            let leaf = node.op == Op::Leaf(Leaf::Constant);
+            let cut = NoGradient::Cut { op: node.op.name(), at: node.location };
+            return if leaf { NoGradient::Constant } else { cut };
+        }
+        if start > end {
+            return NoGradient::AfterTarget;
+        }
+        // Backwards from the target: what it depends on, gradients or not.
+        let mut needed = vec![false; end + 1];
+        needed[end] = true;
+        for id in (start..=end).rev().filter(|&id| arena.nodes[id].wants() || id > start) {
+            if needed[id] {
+                arena.inputs(&arena.nodes[id]).iter().for_each(|&i| needed[i as usize] = true);
+            }
+        }
+        // Forwards from the source: the first result on the way that lets nothing back.
+        let mut reached = vec![false; arena.nodes.len()];
+        reached[start] = true;
+        let mut used = false;
+        for (id, node) in arena.nodes.iter().enumerate().skip(start + 1) {
+            if !arena.inputs(node).iter().any(|&i| reached[i as usize]) {
+                continue;
+            }
+            used = true;
+            reached[id] = node.wants();
+            if !node.wants() && id <= end && needed[id] {
+                return NoGradient::Cut { op: node.op.name(), at: node.location };
+            }
+        }
+        if used { NoGradient::NotOnPath } else { NoGradient::NeverUsed }
+    }
+}
+
+impl fmt::Display for NoGradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoGradient::NeverUsed => write!(f, "no operation uses this variable"),
+            NoGradient::NotOnPath => write!(f, "the target does not depend on it"),
+            NoGradient::Constant => {
+                write!(f, "it is a constant; record it with `var` or `parameter` to get a gradient")
+            }
+            NoGradient::AfterTarget => write!(f, "it was recorded after the target"),
+            NoGradient::Cut { op, at } => {
+                write!(f, "the path to the target is cut by `{op}` at {}:{}", at.file(), at.line())
+            }
+            NoGradient::NotKept => {
+                write!(f, "it is an intermediate value; name it in `backward_keeping` to keep its adjoint")
+            }
+            NoGradient::NotRecorded => write!(f, "the parameter was not used in this recording"),
+        }
+    }
+}
+
+impl std::error::Error for NoGradient {}

@@ -1,0 +1,284 @@
+//! Loops over slices: all arithmetic on more than one element happens here.
+//!
+//! What a kernel may assume: buffers are contiguous and row-major, lengths fit (asserted once a
+//! call, not once an element), and the output holds stale numbers, so every element is written.
+//! What it must keep: the same bits for any number of threads and on every instruction set (which
+//! of several NaNs comes out excepted; matrix products keep them on one instruction set).
+//! So work is cut at places that depend on shapes alone, sums have a fixed tree, and no product is
+//! contracted into a fused multiply-add outside of matrix products.
+//!
+//! The loops are generic inside and reach the rest of the crate through [`Kernels`], implemented
+//! for `f32` and `f64` by one macro: so each is compiled here, once for each type and instruction
+//! set, not again in every crate that names a tensor.
+//!
+//! This is the only folder of the crate where `unsafe` is allowed: for calls into functions
+//! compiled for other instruction sets, and for the pointers of strided copies and products.
+#![allow(unsafe_code)]
+// Loops by index over slices of one checked length are what the compiler vectorises best.
+#![allow(clippy::needless_range_loop)]
+
+mod broadcast;
+mod cross_entropy;
+mod elementwise;
+mod fold;
+mod gemm;
+mod logsumexp;
+pub(crate) mod math;
+pub(crate) mod movement;
+#[cfg(test)]
+mod naive;
+mod parallel;
+mod simd;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod thin;
+mod update;
+
+use crate::ops::{Binary, Unary};
+use crate::real::Real;
+use crate::tape::Numbers;
+use simd::Level;
+use std::ops::AddAssign;
+
+pub use update::{update, update_into};
+
+/// A tensor as one operand of a broadcasting operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a, T> {
+    /// The elements in row-major order.
+    pub data: &'a [T],
+    /// The operand's own shape, which is stretched to the result's by NumPy's rule.
+    pub shape: &'a [usize],
+}
+
+/// A row-major buffer seen as `[outer, n, inner]`, to be reduced over `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// The product of the axes before the reduced ones.
+    pub outer: usize,
+    /// The product of the reduced axes.
+    pub n: usize,
+    /// The product of the axes after the reduced ones.
+    pub inner: usize,
+}
+
+impl Groups {
+    fn elements(self) -> usize {
+        self.outer * self.n * self.inner
+    }
+}
+
+/// A matrix over part of a buffer: element (i, j) is `data[i · row_stride + j · col_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    /// The elements, from the matrix's first on.
+    pub data: &'a [T],
+    /// How many rows.
+    pub rows: usize,
+    /// How many columns.
+    pub cols: usize,
+    /// Distance between elements that are neighbours in a column.
+    pub row_stride: usize,
+    /// Distance between elements that are neighbours in a row.
+    pub col_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// The transpose, over the same elements.
+    #[must_use]
+    pub fn t(self) -> Matrix<'a, T> {
+        Matrix {
+            data: self.data,
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
+}
+
+/// What the loops need of a number beyond the rules' arithmetic.
+pub(crate) trait Lane:
+    Real + Kernels + PartialOrd + AddAssign + Send + Sync + std::fmt::Debug + gemm::Gemm
+{
+    const ZERO: Self;
+    const ONE: Self;
+    const LOWEST: Self;
+    const HIGHEST: Self;
+}
+
+/// The loops that operations are made of, for one element type.
+///
+/// Sealed: `f32` and `f64` implement it. The bound to use is [`Float`](crate::Float).
+pub trait Kernels: Copy + crate::element::sealed::Sealed + 'static {
+    /// Marks an adjoint that nothing has reached yet: a signalling NaN, which arithmetic, whose
+    /// NaNs are quiet, never makes.
+    const UNREACHED: Self;
+    /// Whether the bits are those of [`UNREACHED`](Kernels::UNREACHED).
+    fn is_unreached(self) -> bool;
+
+    /// y = f(x) of one element.
+    fn unary_one(op: Unary, c: Numbers, x: Self) -> Self;
+    /// x̄ = ȳ · f′(x) of one element.
+    fn unary_vjp_one(op: Unary, c: Numbers, x: Self, y: Self, y_bar: Self) -> Self;
+    /// y = f(a, b) of one element.
+    fn binary_one(op: Binary, a: Self, b: Self) -> Self;
+    /// ȳ · ∂f/∂a (`wrt` 0) or ȳ · ∂f/∂b (`wrt` 1) of one element.
+    fn binary_vjp_one(op: Binary, wrt: usize, a: Self, b: Self, y: Self, y_bar: Self) -> Self;
+
+    /// `out = f(x)`.
+    fn unary(op: Unary, c: Numbers, x: &[Self], out: &mut [Self]);
+    /// `x_bar += y_bar · f′(x)`.
+    fn unary_vjp(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self]);
+    /// `y_bar = y_bar · f′(x)`.
+    fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &mut [Self]);
+    /// `out = f(a, b)`, both stretched to `shape`.
+    fn binary(op: Binary, a: Operand<Self>, b: Operand<Self>, shape: &[usize], out: &mut [Self]);
+    /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` and `y_bar` have.
+    #[allow(clippy::too_many_arguments)]
+    fn binary_vjp(
+        op: Binary,
+        wrt: usize,
+        a: Operand<Self>,
+        b: Operand<Self>,
+        shape: &[usize],
+        y: &[Self],
+        y_bar: &[Self],
+        out: &mut [Self],
+    );
+    /// `acc += x`.
+    fn add_assign(acc: &mut [Self], x: &[Self]);
+
+    /// Sum of each group; of nothing, 0.
+    fn sum(x: &[Self], g: Groups, out: &mut [Self]);
+    /// Largest of each group; NaN wins; of nothing, -∞.
+    fn max(x: &[Self], g: Groups, out: &mut [Self]);
+    /// ln(sum(eˣ)) of each group, stable; of nothing or of -∞ alone, -∞.
+    fn logsumexp(x: &[Self], g: Groups, out: &mut [Self]);
+    /// eˣ / sum(eˣ) in each group, stable; a group of -∞ alone gives zeros.
+    fn softmax(x: &[Self], g: Groups, out: &mut [Self]);
+    /// x - ln(sum(eˣ)) in each group, stable; a group of -∞ alone gives -∞.
+    fn log_softmax(x: &[Self], g: Groups, out: &mut [Self]);
+    /// `y_bar = y·(y_bar - sum(y·y_bar))` in each group.
+    fn softmax_vjp(y: &[Self], g: Groups, y_bar: &mut [Self]);
+    /// `y_bar = y_bar - eʸ·sum(y_bar)` in each group.
+    fn log_softmax_vjp(y: &[Self], g: Groups, y_bar: &mut [Self]);
+    /// ln(sum(eˣ)) - x\[label\] of each row of `logits`, `[labels.len(), classes]`.
+    fn cross_entropy(logits: &[Self], labels: &[usize], classes: usize, losses: &mut [Self]);
+    /// `out` = losses_bar · (softmax - one_hot), row by row.
+    fn cross_entropy_vjp(
+        logits: &[Self],
+        labels: &[usize],
+        classes: usize,
+        losses_bar: &[Self],
+        out: &mut [Self],
+    );
+
+    /// `c = a·b`, or `c += a·b`; `c` is row-major, `[a.rows, b.cols]`.
+    ///
+    /// # Panics
+    /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
+    fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
+}
+
+macro_rules! kernels {
+    ($t:ident, $unreached:literal) => {
+        impl Lane for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const LOWEST: $t = $t::NEG_INFINITY;
+            const HIGHEST: $t = $t::INFINITY;
+        }
+
+        impl Kernels for $t {
+            const UNREACHED: $t = $t::from_bits($unreached);
+            #[inline(always)]
+            fn is_unreached(self) -> bool {
+                self.to_bits() == $unreached
+            }
+            #[inline(always)]
+            fn unary_one(op: Unary, c: Numbers, x: $t) -> $t {
+                op.value(c, x)
+            }
+            #[inline(always)]
+            fn unary_vjp_one(op: Unary, c: Numbers, x: $t, y: $t, y_bar: $t) -> $t {
+                op.vjp(c, x, y, y_bar)
+            }
+            #[inline(always)]
+            fn binary_one(op: Binary, a: $t, b: $t) -> $t {
+                op.value(a, b)
+            }
+            #[inline(always)]
+            fn binary_vjp_one(op: Binary, wrt: usize, a: $t, b: $t, y: $t, y_bar: $t) -> $t {
+                op.vjp(wrt, a, b, y, y_bar)
+            }
+            fn unary(op: Unary, c: Numbers, x: &[$t], out: &mut [$t]) {
+                elementwise::unary(Level::current(), op, c, x, out);
+            }
+            fn unary_vjp(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &[$t], x_bar: &mut [$t]) {
+                elementwise::unary_vjp(Level::current(), op, c, x, y, y_bar, x_bar);
+            }
+            fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &mut [$t]) {
+                elementwise::unary_vjp_in_place(Level::current(), op, c, x, y, y_bar);
+            }
+            fn binary(op: Binary, a: Operand<$t>, b: Operand<$t>, shape: &[usize], out: &mut [$t]) {
+                broadcast::binary(Level::current(), op, a, b, shape, out);
+            }
+            fn binary_vjp(
+                op: Binary,
+                wrt: usize,
+                a: Operand<$t>,
+                b: Operand<$t>,
+                shape: &[usize],
+                y: &[$t],
+                y_bar: &[$t],
+                out: &mut [$t],
+            ) {
+                broadcast::binary_vjp(Level::current(), op, wrt, a, b, shape, y, y_bar, out);
+            }
+            fn add_assign(acc: &mut [$t], x: &[$t]) {
+                elementwise::add_assign(Level::current(), acc, x);
+            }
+            fn sum(x: &[$t], g: Groups, out: &mut [$t]) {
+                fold::sum(Level::current(), x, g, out);
+            }
+            fn max(x: &[$t], g: Groups, out: &mut [$t]) {
+                fold::max(Level::current(), x, g, out);
+            }
+            fn logsumexp(x: &[$t], g: Groups, out: &mut [$t]) {
+                logsumexp::logsumexp(Level::current(), x, g, out);
+            }
+            fn softmax(x: &[$t], g: Groups, out: &mut [$t]) {
+                softmax::softmax(Level::current(), x, g, out);
+            }
+            fn log_softmax(x: &[$t], g: Groups, out: &mut [$t]) {
+                softmax::log_softmax(Level::current(), x, g, out);
+            }
+            fn softmax_vjp(y: &[$t], g: Groups, y_bar: &mut [$t]) {
+                softmax::softmax_vjp(Level::current(), y, g, y_bar);
+            }
+            fn log_softmax_vjp(y: &[$t], g: Groups, y_bar: &mut [$t]) {
+                softmax::log_softmax_vjp(Level::current(), y, g, y_bar);
+            }
+            fn cross_entropy(logits: &[$t], labels: &[usize], classes: usize, losses: &mut [$t]) {
+                cross_entropy::losses(Level::current(), logits, labels, classes, losses);
+            }
+            fn cross_entropy_vjp(
+                logits: &[$t],
+                labels: &[usize],
+                classes: usize,
+                losses_bar: &[$t],
+                out: &mut [$t],
+            ) {
+                cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
+            }
+            fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
+                gemm::gemm(Level::current(), a, b, accumulate, c);
+            }
+        }
+    };
+}
+
+kernels!(f32, 0xffa7_4e55);
+kernels!(f64, 0xfff4_5741_4954_4544);

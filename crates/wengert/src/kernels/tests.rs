@@ -1,0 +1,415 @@
+//! Every kernel against its reference, on every instruction set, for any number of threads.
+
+use super::simd::Level;
+use super::*;
+use crate::element::Element;
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+/// Numbers that depend on `seed` alone: mostly moderate, now and then a zero.
+fn numbers<T: Element>(seed: u64, len: usize) -> Vec<T> {
+    let mut state = seed;
+    let mut next = || {
+        // SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) >> 11
+    };
+    let number =
+        |bits: u64| if bits.is_multiple_of(16) { 0.0 } else { bits as f64 / (1u64 << 53) as f64 * 6.0 - 3.0 };
+    (0..len).map(|_| T::from_f64(number(next()))).collect()
+}
+
+/// What a kernel writes over stale data.
+fn written<T: Lane>(len: usize, kernel: impl FnOnce(&mut [T])) -> Vec<T> {
+    let mut out = vec![T::UNREACHED; len];
+    kernel(&mut out);
+    assert!(out.iter().all(|x| !x.is_unreached()), "an element was not written");
+    out
+}
+
+/// Of one thread and of three.
+static POOLS: LazyLock<[rayon::ThreadPool; 2]> = LazyLock::new(|| {
+    [1, 3].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
+});
+
+/// The kernel's result, after checking that each level and number of threads gives the same bits.
+fn everywhere<T: Lane + Element>(kernel: impl Fn(Level) -> Vec<T> + Sync) -> Vec<T> {
+    let first = kernel(Level::current());
+    for level in Level::available() {
+        for pool in POOLS.iter() {
+            let result = pool.install(|| kernel(level));
+            let same =
+                |(a, b): (&T, &T)| a == b && a.to_f64().is_sign_negative() == b.to_f64().is_sign_negative();
+            let both_nan = |a: &T, b: &T| a.to_f64().is_nan() && b.to_f64().is_nan();
+            let position = first.iter().zip(&result).position(|(a, b)| !same((a, b)) && !both_nan(a, b));
+            assert_eq!(position, None, "{level:?}, {} threads", pool.current_num_threads());
+        }
+    }
+    first
+}
+
+fn assert_same<T: Element>(got: &[T], want: &[T]) {
+    assert_eq!(got.len(), want.len());
+    for (i, (a, b)) in got.iter().zip(want).enumerate() {
+        assert!(a == b || (a.to_f64().is_nan() && b.to_f64().is_nan()), "at {i}: {a:?} is not {b:?}");
+    }
+}
+
+fn assert_near<T: Element>(got: &[T], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len());
+    for (i, (a, &b)) in got.iter().zip(want).enumerate() {
+        let a = a.to_f64();
+        let near = (a - b).abs() <= tolerance * (1.0 + b.abs()) || a == b || (a.is_nan() && b.is_nan());
+        assert!(near, "at {i}: {a} is not {b}");
+    }
+}
+
+/// Up to four axes of lengths 0 to 7, now and then a long one.
+fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    let length = prop_oneof![8 => 1usize..8, 1 => Just(0), 1 => 100usize..400];
+    prop::collection::vec(length, 0..4)
+}
+
+/// A shape, and two that stretch to it.
+fn broadcasts() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, Vec<usize>)> {
+    (shapes(), any::<u32>(), 0usize..4, 0usize..4).prop_map(|(shape, ones, drop_a, drop_b)| {
+        let cut = |drop: usize, bits: u32| -> Vec<usize> {
+            let kept = shape.iter().enumerate().skip(drop.min(shape.len()));
+            kept.map(|(i, &n)| if bits >> i & 1 == 1 { 1 } else { n }).collect()
+        };
+        let (a, b) = (cut(drop_a, ones), cut(drop_b, ones >> 8));
+        (shape, a, b)
+    })
+}
+
+fn grouping() -> impl Strategy<Value = Groups> {
+    let length = || prop_oneof![4 => 1usize..6, 1 => Just(0), 2 => 10usize..40, 1 => 250usize..600];
+    (1usize..5, length(), length()).prop_map(|(outer, n, inner)| Groups { outer, n, inner })
+}
+
+/// The same groups of sizes that reach the parallel and the blocked paths.
+fn large_groupings() -> [Groups; 6] {
+    let g = |outer, n, inner| Groups { outer, n, inner };
+    [g(1, 100_000, 1), g(3000, 20, 1), g(2, 9000, 1), g(1, 9000, 3), g(1, 700, 300), g(40, 11, 257)]
+}
+
+/// Sizes, strides kinds of both operands and whether to accumulate.
+fn products() -> impl Strategy<Value = ([usize; 3], [u8; 2], bool)> {
+    let size = || prop_oneof![1 => Just(0), 6 => 1usize..20, 3 => 20usize..80];
+    ([size(), size(), size()], [0u8..5, 0u8..5], any::<bool>())
+}
+
+/// The strides of a rows x cols matrix and how many elements it needs: row-major, column-major,
+/// both with gaps, or one row repeated.
+fn layout(kind: u8, rows: usize, cols: usize) -> (usize, usize, usize) {
+    let (row, col) = match kind {
+        0 => (cols, 1),
+        1 => (1, rows),
+        2 => (cols + 3, 1),
+        3 => (2, 2 * rows + 1),
+        _ => (0, 1),
+    };
+    (row, col, rows.saturating_sub(1) * row + cols.saturating_sub(1) * col + 1)
+}
+
+macro_rules! tests_for {
+    ($t:ident, $tolerance:literal) => {
+        mod $t {
+            use super::*;
+
+            fn unary_kernels(x: &[$t], y_bar: &[$t]) {
+                let squares = [(Unary::Powi, [2.0, 0.0]), (Unary::Powf, [2.0, 0.0])];
+                for (op, c) in Unary::ALL.iter().map(|&op| (op, [2.5, 0.0])).chain(squares) {
+                    let value = |level| written(x.len(), |out| elementwise::unary(level, op, c, x, out));
+                    let y = everywhere(value);
+                    assert_same(&y, &naive::unary(op, c, x));
+                    let want = naive::unary_vjp(op, c, x, &y, y_bar);
+                    let in_place = |level| {
+                        let mut out = y_bar.to_vec();
+                        elementwise::unary_vjp_in_place(level, op, c, x, &y, &mut out);
+                        out
+                    };
+                    assert_same(&everywhere(in_place), &want);
+                    let adding = |level| {
+                        let mut out = x.to_vec();
+                        elementwise::unary_vjp(level, op, c, x, &y, y_bar, &mut out);
+                        out
+                    };
+                    let sums: Vec<$t> = x.iter().zip(&want).map(|(a, b)| a + b).collect();
+                    assert_same(&everywhere(adding), &sums);
+                }
+            }
+
+            #[test]
+            fn unary_kernels_equal_their_rules_at_any_length() {
+                for len in (0..36).chain([63, 65, 1000, 3 * parallel::GRAIN + 5]) {
+                    unary_kernels(&numbers(len as u64, len), &numbers(len as u64 + 1, len));
+                }
+            }
+
+            #[test]
+            fn unary_kernels_equal_their_rules_at_special_numbers() {
+                let (inf, nan, tiny) = ($t::INFINITY, $t::NAN, $t::MIN_POSITIVE / 4.0);
+                let one = [0.0, -0.0, 1.0, -1.0, inf, -inf, nan, tiny, -tiny, 1e4, -1e4, $t::MAX, $t::MIN];
+                let (x, y_bar): (Vec<$t>, Vec<$t>) =
+                    one.iter().flat_map(|&a| [0.0, 1.0, -2.0, inf, nan].map(|b| (a, b))).unzip();
+                unary_kernels(&x, &y_bar);
+            }
+
+            #[test]
+            fn long_operands_broadcast_too() {
+                let long = 2 * parallel::GRAIN + 77;
+                for (shape, a, b) in [
+                    (vec![long], vec![long], vec![]),
+                    (vec![long / 10, 10], vec![10], vec![long / 10, 10]),
+                    (vec![long / 500, 500], vec![500], vec![long / 500, 1]),
+                    (vec![3, long / 30, 10], vec![3, 1, 10], vec![long / 30, 10]),
+                ] {
+                    binary_kernels(&shape, &a, &b, 7);
+                }
+            }
+
+            fn binary_kernels(shape: &[usize], shape_a: &[usize], shape_b: &[usize], seed: u64) {
+                let n: usize = shape.iter().product();
+                let (a, b, y_bar): (Vec<$t>, Vec<$t>, Vec<$t>) = (
+                    numbers(seed, shape_a.iter().product()),
+                    numbers(seed + 1, shape_b.iter().product()),
+                    numbers(seed + 2, n),
+                );
+                let (a, b) = (Operand { data: &a, shape: shape_a }, Operand { data: &b, shape: shape_b });
+                let (full_a, full_b) = (naive::stretch(a, shape), naive::stretch(b, shape));
+                for &op in Binary::ALL {
+                    let y = everywhere(|level| written(n, |out| broadcast::binary(level, op, a, b, shape, out)));
+                    assert_same(&y, &naive::binary(op, &full_a, &full_b));
+                    for wrt in [0, 1] {
+                        let vjp = |level| {
+                            written(n, |out| broadcast::binary_vjp(level, op, wrt, a, b, shape, &y, &y_bar, out))
+                        };
+                        assert_same(&everywhere(vjp), &naive::binary_vjp(op, wrt, &full_a, &full_b, &y, &y_bar));
+                    }
+                }
+            }
+
+            fn group_kernels(g: Groups, seed: u64) {
+                let (n, m) = (g.elements(), g.outer * g.inner);
+                let x: Vec<$t> = numbers(seed, n);
+                let near = |got: Vec<$t>, want: Vec<f64>, scale: f64| assert_near(&got, &want, scale * $tolerance);
+                let one = |f: fn(&[f64]) -> f64| naive::groups(&x, g, |x| vec![f(x)]);
+                let sums = everywhere(|l| written(m, |out| fold::sum(l, &x, g, out)));
+                for (i, (sum, exact)) in sums.iter().zip(naive::groups(&x, g, |x| vec![naive::sum(x)])).enumerate() {
+                    let error = (*sum as f64 - exact).abs();
+                    assert!(error <= 10.0 * $tolerance * g.n as f64, "at {i}: {sum} is not {exact}");
+                }
+                near(everywhere(|l| written(m, |out| fold::max(l, &x, g, out))), one(naive::max), 0.0);
+                let got = everywhere(|l| written(m, |out| logsumexp::logsumexp(l, &x, g, out)));
+                near(got, one(naive::logsumexp), 4.0);
+                let y = everywhere(|l| written(n, |out| softmax::softmax(l, &x, g, out)));
+                near(y.clone(), naive::groups(&x, g, naive::softmax), 4.0);
+                let ln = everywhere(|l| written(n, |out| softmax::log_softmax(l, &x, g, out)));
+                near(ln.clone(), naive::groups(&x, g, naive::log_softmax), 4.0);
+
+                // The rules, by the formulas of the recorded sweep: the same bits.
+                let y_bar: Vec<$t> = numbers(seed + 1, n);
+                let sum = |x: &[$t]| {
+                    let sums = written(m, |out| fold::sum(Level::current(), x, g, out));
+                    let back = Operand { data: &sums, shape: &[g.outer, 1, g.inner] };
+                    naive::stretch(back, &[g.outer, g.n, g.inner])
+                };
+                let products: Vec<$t> = y.iter().zip(&y_bar).map(|(a, b)| a * b).collect();
+                let (inner, total) = (sum(&products), sum(&y_bar));
+                let want: Vec<$t> = (0..n).map(|i| y[i] * (y_bar[i] - inner[i])).collect();
+                let in_place = |rule: fn(Level, &[$t], Groups, &mut [$t]), y: &[$t]| {
+                    everywhere(|level| {
+                        let mut out = y_bar.clone();
+                        rule(level, y, g, &mut out);
+                        out
+                    })
+                };
+                assert_same(&in_place(softmax::softmax_vjp, &y), &want);
+                let exp = naive::unary(Unary::Exp, [0.0; 2], &ln);
+                let want: Vec<$t> = (0..n).map(|i| y_bar[i] - exp[i] * total[i]).collect();
+                assert_same(&in_place(softmax::log_softmax_vjp, &ln), &want);
+            }
+
+            #[test]
+            fn large_groups_reduce_as_small_ones_do() {
+                large_groupings().into_iter().for_each(|g| group_kernels(g, 5));
+            }
+
+            fn cross_entropy_kernels(rows: usize, classes: usize, seed: u64) {
+                let x: Vec<$t> = numbers(seed, rows * classes);
+                let labels: Vec<usize> = (0..rows).map(|i| (i * 7 + seed as usize % 10) % classes).collect();
+                let g = Groups { outer: rows, n: classes, inner: 1 };
+                let losses = |level| {
+                    written(rows, |out| cross_entropy::losses(level, &x, &labels, classes, out))
+                };
+                let ln = naive::groups(&x, g, naive::log_softmax);
+                let want: Vec<f64> = labels.iter().enumerate().map(|(i, label)| -ln[i * classes + label]).collect();
+                assert_near(&everywhere(losses), &want, 4.0 * $tolerance);
+
+                // softmax - one_hot, times the adjoint, by the formula of the recorded sweep.
+                let bar: Vec<$t> = numbers(seed + 1, rows);
+                let y = written(x.len(), |out| softmax::softmax(Level::current(), &x, g, out));
+                let hot = |i: usize| if labels[i / classes] == i % classes { 1.0 } else { 0.0 };
+                let want: Vec<$t> = (0..x.len()).map(|i| bar[i / classes] * (y[i] - hot(i))).collect();
+                let vjp = |level| {
+                    written(x.len(), |out| cross_entropy::vjp(level, &x, &labels, classes, &bar, out))
+                };
+                assert_same(&everywhere(vjp), &want);
+            }
+
+            #[test]
+            fn cross_entropy_of_many_rows_and_of_many_classes() {
+                for (rows, classes) in [(0, 3), (0, 0), (5, 1), (5000, 10), (3, 1500), (130, 513)] {
+                    cross_entropy_kernels(rows, classes, 3);
+                }
+            }
+
+            #[test]
+            fn a_group_of_minus_infinity_is_a_softmax_of_zeros() {
+                let (x, g) = ([$t::NEG_INFINITY; 6], Groups { outer: 1, n: 3, inner: 2 });
+                for g in [g, Groups { outer: 2, n: 3, inner: 1 }] {
+                    let run = |f: fn(Level, &[$t], Groups, &mut [$t]), len| {
+                        written(len, |out| f(Level::current(), &x, g, out))
+                    };
+                    assert_eq!(run(softmax::softmax, 6), [0.0; 6]);
+                    assert_eq!(run(softmax::log_softmax, 6), x);
+                    assert_eq!(run(logsumexp::logsumexp, 2), [$t::NEG_INFINITY; 2]);
+                    assert_eq!(run(fold::max, 2), [$t::NEG_INFINITY; 2]);
+                }
+            }
+
+            #[test]
+            fn softmax_is_stable_at_500() {
+                let (x, g) = ([500.0, 500.0, -500.0], Groups { outer: 1, n: 3, inner: 1 });
+                let level = Level::current();
+                assert_eq!(written::<$t>(3, |out| softmax::softmax(level, &x, g, out)), [0.5, 0.5, 0.0]);
+                let ln2 = std::$t::consts::LN_2;
+                assert_eq!(written::<$t>(1, |out| logsumexp::logsumexp(level, &x, g, out)), [500.0 + ln2]);
+                let losses = |label| {
+                    written::<$t>(1, |out| cross_entropy::losses(level, &x, &[label], 3, out))[0]
+                };
+                assert_eq!((losses(0), losses(2)), (ln2, 1000.0 + ln2));
+            }
+
+            #[test]
+            fn nan_wins_a_maximum_and_infinity_a_log_sum_exp() {
+                for inner in [1, 2] {
+                    for at in 0..40 {
+                        let mut x: Vec<$t> = vec![1.0; 40 * inner];
+                        let g = Groups { outer: 1, n: 40, inner };
+                        x[at * inner] = $t::INFINITY;
+                        let out = written(inner, |out| logsumexp::logsumexp(Level::current(), &x, g, out));
+                        assert_eq!(out[0], $t::INFINITY);
+                        x[at * inner] = $t::NAN;
+                        assert!(everywhere(|l| written(inner, |out| fold::max(l, &x, g, out)))[0].is_nan());
+                    }
+                }
+            }
+
+            #[test]
+            fn sums_of_ten_million_stay_accurate() {
+                let n = 10_000_000;
+                let x: Vec<$t> = (0..n).map(|i| 0.1 + (i % 7) as $t * 0.01).collect();
+                let exact = naive::sum(&x.iter().map(|&x| x as f64).collect::<Vec<_>>());
+                for (n, inner) in [(n, 1), (n / 10, 10)] {
+                    let out = written(inner, |out| {
+                        fold::sum(Level::current(), &x, Groups { outer: 1, n, inner }, out)
+                    });
+                    let sum: f64 = out.iter().map(|&x| x as f64).sum();
+                    assert!((sum / exact - 1.0).abs() < 2.0 * $tolerance, "{sum} is not {exact}");
+                }
+            }
+
+            fn gemm_kernel([m, k, n]: [usize; 3], kinds: [u8; 2], accumulate: bool, seed: u64) {
+                let matrix = |data, (row_stride, col_stride, _), rows, cols| {
+                    Matrix { data, rows, cols, row_stride, col_stride }
+                };
+                let (at_a, at_b) = (layout(kinds[0], m, k), layout(kinds[1], k, n));
+                let (x, y): (Vec<$t>, Vec<$t>) = (numbers(seed, at_a.2), numbers(seed + 1, at_b.2));
+                let (a, b) = (matrix(&x[..], at_a, m, k), matrix(&y[..], at_b, k, n));
+                let start: Vec<$t> = numbers(seed + 2, m * n);
+                let product = |level| {
+                    let mut c = if accumulate { start.clone() } else { vec![$t::NAN; m * n] };
+                    gemm::gemm(level, a, b, accumulate, &mut c);
+                    c
+                };
+                let begin = |i: usize| if accumulate { start[i] as f64 } else { 0.0 };
+                let want: Vec<f64> = naive::gemm(a, b).iter().enumerate().map(|(i, x)| x + begin(i)).collect();
+                let tolerance = (1.0 + k as f64).sqrt() * 20.0 * $tolerance;
+                assert_near(&everywhere(product), &want, tolerance);
+            }
+
+            #[test]
+            fn large_products_are_cut_among_threads_with_equal_bits() {
+                for size in [[150, 300, 270], [1200, 40, 33], [1, 900, 1400], [1400, 900, 1], [9, 600, 700], [3, 513, 600], [4500, 20, 9]] {
+                    for kinds in [[0, 0], [0, 1], [1, 0], [1, 1]] {
+                        gemm_kernel(size, kinds, size[0] % 4 == 0, 11);
+                    }
+                }
+            }
+
+            #[test]
+            #[should_panic(expected = "a matrix reaches beyond its data")]
+            fn a_matrix_must_lie_in_its_data() {
+                let a = Matrix { data: &[1.0; 5], rows: 2, cols: 3, row_stride: 3, col_stride: 1 };
+                $t::gemm(a, a.t(), false, &mut [0.0; 4]);
+            }
+
+            #[test]
+            fn updates_run_over_parameter_and_state_at_once() {
+                for n in [0, 1, 33, 1000, 2 * parallel::GRAIN + 9] {
+                    let (w, g, m): (Vec<$t>, Vec<$t>, Vec<$t>) = (numbers(1, n), numbers(2, n), numbers(3, n));
+                    let rule = |w: $t, g: $t, [m, v]: [$t; 2]| (w - g * m, [m * 0.5 + g, v + g * g]);
+                    let want: Vec<_> = (0..n).map(|i| rule(w[i], g[i], [m[i], w[i]])).collect();
+                    let (mut w1, mut w2) = (w.clone(), vec![$t::UNREACHED; n]);
+                    let (mut m1, mut v1, mut m2, mut v2) = (m.clone(), w.clone(), m.clone(), w.clone());
+                    update(&mut w1, &g, [&mut m1, &mut v1], rule);
+                    update_into(&w, &mut w2, &g, [&mut m2, &mut v2], rule);
+                    for (got, state) in [(w1, [m1, v1]), (w2, [m2, v2])] {
+                        assert_same(&got, &want.iter().map(|x| x.0).collect::<Vec<_>>());
+                        for k in 0..2 {
+                            assert_same(&state[k], &want.iter().map(|x| x.1[k]).collect::<Vec<_>>());
+                        }
+                    }
+                }
+            }
+
+            #[test]
+            fn the_mark_of_an_unreached_adjoint_is_no_result_of_arithmetic() {
+                assert!($t::UNREACHED.is_nan() && $t::UNREACHED.is_unreached());
+                assert!(!$t::NAN.is_unreached() && !($t::UNREACHED + 0.0).is_unreached());
+                assert!(!(0.0 as $t / 0.0).is_unreached() && !(0.0 as $t).is_unreached());
+            }
+
+            proptest! {
+                #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+                #[test]
+                fn gemm_equals_the_reference((size, kinds, accumulate) in products(), seed: u64) {
+                    gemm_kernel(size, kinds, accumulate, seed >> 1);
+                }
+
+                #[test]
+                fn binary_kernels_equal_their_rules((shape, a, b) in broadcasts(), seed: u64) {
+                    binary_kernels(&shape, &a, &b, seed >> 1);
+                }
+
+                #[test]
+                fn group_kernels_equal_the_reference(g in grouping(), seed: u64) {
+                    group_kernels(g, seed >> 1);
+                }
+
+                #[test]
+                fn cross_entropy_equals_the_reference(rows in 0usize..70, classes in 1usize..40, seed: u64) {
+                    cross_entropy_kernels(rows, classes, seed >> 1);
+                }
+            }
+        }
+    };
+}
+
+tests_for!(f32, 2e-7);
+tests_for!(f64, 1e-15);

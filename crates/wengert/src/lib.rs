@@ -1,0 +1,37 @@
+//! Reverse-mode automatic differentiation on a tape that you can read, check and step through.
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+mod eager;
+mod element;
+mod error;
+mod gradcheck;
+mod gradients;
+pub mod kernels;
+pub mod ops;
+mod parameter;
+mod pool;
+pub mod real;
+mod shape;
+mod sweep;
+mod tape;
+mod tensor;
+mod tensor_ops;
+mod var;
+
+pub use element::{Element, Float};
+pub use error::ShapeError;
+pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
+pub use gradients::{Gradients, NoGradient, Source};
+pub use ops::{Op, Span};
+pub use parameter::{Parameter, ParameterId};
+pub use rand;
+pub use shape::{Axes, MAX_AXES, Shape};
+pub use tape::{GradientTape, IntoValue, NodeId, Numbers, Scope};
+pub use tensor::Tensor;
+pub use var::Var;
+
+/// What most programs use: `use wengert::prelude::*;`.
+pub mod prelude {
+    pub use crate::{GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var, gradcheck, tensor};
+}

@@ -1,0 +1,177 @@
+//! What a node can do: a closed enum of small family enums, so that the tape stays data.
+//!
+//! Each operation answers four questions, in its family's file: its `name`, the `shape` of its
+//! result (pure, and the only source of shape errors), `forward` over tensors, and the `vjp` of
+//! one input: how the adjoint of the result, ȳ, contributes to that input's.
+
+pub(crate) mod binary;
+pub(crate) mod loss;
+pub(crate) mod matmul;
+pub(crate) mod reduce;
+pub(crate) mod softmax;
+pub(crate) mod unary;
+pub(crate) mod view;
+
+use crate::element::Float;
+use crate::error::ShapeError;
+use crate::kernels::Operand;
+use crate::pool::Pool;
+use crate::shape::{Axes, Shape};
+use crate::tape::arena::Attributes;
+use crate::tensor::Tensor;
+use crate::tensor_ops::{Adjoint, TensorOps};
+
+pub use binary::Binary;
+pub use matmul::Product;
+pub use reduce::Reduce;
+pub use softmax::Softmax;
+pub use unary::Unary;
+pub use view::{Span, View};
+
+/// Where an operation's attribute stands in its tape's side tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct At(pub(crate) u32);
+
+/// An operation on the tape: eight bytes, `Copy`, to be matched and printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Op {
+    /// A value that came from outside the tape.
+    Leaf(Leaf),
+    /// The same value, with its history cut off: no gradient flows back.
+    Detach,
+    /// Elementwise, one operand.
+    Unary(Unary),
+    /// Elementwise, two operands, broadcasting.
+    Binary(Binary),
+    /// A reduction over axes.
+    Reduce {
+        /// Which reduction.
+        what: Reduce,
+        /// Over which axes.
+        axes: Axes,
+        /// Whether they stay, with length 1.
+        keepdim: bool,
+    },
+    /// The same elements arranged in another way.
+    View(View, At),
+    /// A matrix product, batched over leading axes.
+    Matmul(Product),
+    /// x·Wᵀ + b of a dense layer, in one: the bias is the product's starting value, so that
+    /// neither the sum nor its un-broadcast costs a pass over memory.
+    Linear,
+    /// Softmax and its logarithm over axes: fused for stability.
+    Softmax(Softmax, Axes),
+    /// Per row of logits, -log of the label's softmax probability: fused for stability.
+    CrossEntropy(At),
+}
+
+/// How a value came onto the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leaf {
+    /// Gradients are wanted.
+    Var,
+    /// Gradients are wanted, and the value lives outside the tape.
+    Parameter,
+    /// No gradients.
+    Constant,
+}
+
+impl Op {
+    /// The name on the tape.
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Leaf(Leaf::Var) => "var",
+            Op::Leaf(Leaf::Parameter) => "parameter",
+            Op::Leaf(Leaf::Constant) => "constant",
+            Op::Detach => "detach",
+            Op::Unary(op) => op.name(),
+            Op::Binary(op) => op.name(),
+            Op::Reduce { what, .. } => what.name(),
+            Op::View(op, _) => op.name(),
+            Op::Matmul(_) => "matmul",
+            Op::Linear => "linear",
+            Op::Softmax(op, _) => op.name(),
+            Op::CrossEntropy(_) => "cross_entropy",
+        }
+    }
+
+    /// Whether nothing flows back by nature: its derivative is 0 wherever it exists, or cut off.
+    pub(crate) fn is_flat(self) -> bool {
+        match self {
+            Op::Detach => true,
+            Op::Unary(op) => op.is_flat(),
+            Op::Binary(op) => op.is_flat(),
+            _ => false,
+        }
+    }
+
+    /// The shape of the result.
+    pub(crate) fn shape(self, inputs: &[&Shape], attributes: &Attributes) -> Result<Shape, ShapeError> {
+        match (self, inputs) {
+            (Op::Leaf(_), _) => unreachable!("a leaf has a value, not inputs"),
+            (Op::Detach | Op::Unary(_), [x]) => Ok((*x).clone()),
+            (Op::Binary(op), [a, b]) => Shape::broadcast(op.name(), a, b),
+            (Op::Reduce { what, axes, keepdim }, [x]) => what.shape(axes, keepdim, x),
+            (Op::View(op, at), inputs) => op.shape(attributes.list(at), inputs),
+            (Op::Matmul(op), [a, b]) => op.shape(a, b),
+            (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
+            (Op::Softmax(..), [x]) => Ok((*x).clone()),
+            (Op::CrossEntropy(at), [x]) => loss::shape(x, attributes.indices(at)),
+            (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
+        }
+    }
+
+    /// The result, of the shape that [`Op::shape`] found.
+    pub(crate) fn forward<T: Float>(
+        self,
+        inputs: &[&Tensor<T>],
+        shape: Shape,
+        attributes: &Attributes,
+        pool: &mut Pool<T>,
+    ) -> Tensor<T> {
+        match (self, inputs) {
+            (Op::Detach, [x]) => (*x).clone(),
+            (Op::Unary(_), _) => unreachable!("recorded with its number"),
+            (Op::Binary(op), [a, b]) => {
+                let (a, b) = (operand(a), operand(b));
+                pool.build(shape.clone(), |out| T::binary(op, a, b, &shape, out))
+            }
+            (Op::Reduce { what, axes, .. }, [x]) => what.forward(axes, x, shape, pool),
+            (Op::View(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
+            (Op::Matmul(op), [a, b]) => op.forward(a, b, shape, pool),
+            (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
+            (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
+            (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
+            (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
+        }
+    }
+
+    /// Adds what ȳ contributes to the adjoint of input `wrt`.
+    pub(crate) fn vjp<T: Float, V: TensorOps<T>>(
+        self,
+        wrt: usize,
+        inputs: &[V],
+        y: &V,
+        y_bar: V,
+        into: &mut Adjoint<V>,
+    ) {
+        match (self, inputs) {
+            (Op::Leaf(_) | Op::Detach, _) => {}
+            (Op::Unary(_), _) => unreachable!("swept with its number"),
+            (Op::Binary(op), [a, b]) => V::binary_vjp(op, wrt, a, b, y, y_bar, into),
+            (Op::Reduce { what, axes, .. }, [x]) => what.vjp(axes, x, y, y_bar, into),
+            (Op::View(op, at), inputs) => op.vjp(at, wrt, inputs, y_bar, into),
+            (Op::Matmul(op), [a, b]) => op.vjp(wrt, a, b, y_bar, into),
+            (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
+            (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
+            (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
+            (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
+        }
+    }
+}
+
+/// A tensor as the broadcasting kernels take it.
+pub(crate) fn operand<T: Float>(x: &Tensor<T>) -> Operand<'_, T> {
+    Operand { data: x.as_slice(), shape: x.shape() }
+}

@@ -1,0 +1,464 @@
+//! `GradientTape`: Wengert's list of elementary operations, recorded as they are computed.
+//!
+//! The tape only appends, and a node's inputs have smaller ids, so the tape *is* a topological
+//! order: the reverse sweep is a loop from the end. Handles ([`Var`]) borrow the tape, and
+//! [`GradientTape::reset`] takes it mutably, so the compiler knows that no handle outlives a reset.
+
+pub(crate) mod arena;
+mod print;
+
+use crate::element::Float;
+use crate::error::ShapeError;
+use crate::gradients::Home;
+use crate::ops::{At, Binary, Leaf, Op, Unary};
+use crate::parameter::{Parameter, ParameterId};
+use crate::pool::{IdHasher, Pool};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::var::Var;
+use arena::{Arena, Node};
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use arena::NodeId;
+
+/// The numbers of an elementwise operation, such as the exponent of `powi`; unused ones are 0.
+pub type Numbers = [f64; 2];
+
+/// A tape that operations are recorded on as they are computed, to be replayed in reverse.
+///
+/// ```
+/// use wengert::GradientTape;
+/// let tape = GradientTape::new();
+/// let t = tape.var(2.0);
+/// let position = 4.9 * t * t;
+/// let velocity = tape.gradient(position, &[t])[0]; // recorded: it can be differentiated again
+/// let acceleration = tape.gradient(velocity, &[t])[0];
+/// assert_eq!(acceleration.item(), 9.8);
+/// ```
+pub struct GradientTape<T: Float = f32> {
+    pub(crate) arena: RefCell<Arena<T>>,
+    pub(crate) pool: RefCell<Pool<T>>,
+    /// Where finished [`Gradients`](crate::Gradients) leave their buffers.
+    pub(crate) home: Arc<Home<T>>,
+    parameters: RefCell<HashMap<ParameterId, NodeId, BuildHasherDefault<IdHasher>>>,
+    scopes: RefCell<Scopes>,
+    /// Overrides the caller's location: set by the sweep and by layers.
+    location: Cell<Option<&'static Location<'static>>>,
+    paused: Cell<bool>,
+    recording: u64,
+}
+
+/// Module scopes as runs of ids: from a node on, its full name holds.
+#[derive(Default)]
+struct Scopes {
+    open: Vec<usize>,
+    current: String,
+    /// Names are kept over resets, so that a training loop allocates none.
+    names: Vec<String>,
+    runs: Vec<(u32, u32)>,
+}
+
+/// Recordings are numbered over the whole process, so that gradients of one are never read by a
+/// variable of another that happens to have an equal id.
+static RECORDINGS: AtomicU64 = AtomicU64::new(1);
+
+impl<T: Float> Default for GradientTape<T> {
+    fn default() -> Self {
+        GradientTape::new()
+    }
+}
+
+impl<T: Float> GradientTape<T> {
+    /// An empty tape. Variables made of plain `1.0` literals make it a tape of `f64`.
+    pub fn new() -> GradientTape<T> {
+        GradientTape {
+            arena: RefCell::new(Arena::new()),
+            pool: RefCell::new(Pool::new()),
+            home: Arc::default(),
+            parameters: RefCell::default(),
+            scopes: RefCell::default(),
+            location: Cell::new(None),
+            paused: Cell::new(false),
+            recording: RECORDINGS.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Forgets all nodes and keeps all memory: every buffer goes back to the tape's pool.
+    ///
+    /// It takes the tape mutably, so a [`Var`] of the recording cannot outlive it:
+    ///
+    /// ```compile_fail,E0502
+    /// let mut tape = wengert::GradientTape::<f64>::new();
+    /// let x = tape.var(1.0);
+    /// tape.reset();
+    /// x.item();
+    /// ```
+    pub fn reset(&mut self) {
+        let pool = self.pool.get_mut();
+        self.arena.get_mut().clear(|tensor| pool.put(tensor));
+        self.home.collect(pool);
+        pool.grow_older();
+        self.parameters.get_mut().clear();
+        let scopes = self.scopes.get_mut();
+        scopes.runs.clear();
+        scopes.open.clear();
+        scopes.current.clear();
+        self.location.set(None);
+        self.recording = RECORDINGS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.arena.borrow().nodes.len()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes that the tape holds: nodes, values on the tape, buffers waiting in its pool.
+    pub fn bytes(&self) -> usize {
+        let arena = self.arena.borrow();
+        let values: usize = arena.values.iter().map(|x| x.len() * size_of::<T>()).sum();
+        arena.bytes() + values + self.pool.borrow().bytes()
+    }
+
+    /// A leaf that gradients are wanted of: a number, a tensor or a reference to one.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::new();
+    /// let (x, w) = (tape.var(3.0), tape.var(tensor![1.0, 2.0]));
+    /// let grads = (x * w).sum().backward();
+    /// assert_eq!((grads.item(x), grads.wrt(w)), (3.0, &tensor![3.0, 3.0]));
+    /// ```
+    #[track_caller]
+    pub fn var(&self, value: impl IntoValue<T>) -> Var<'_, T> {
+        self.leaf(Leaf::Var, value.into_value())
+    }
+
+    /// A leaf without a gradient: data.
+    #[track_caller]
+    pub fn constant(&self, value: impl IntoValue<T>) -> Var<'_, T> {
+        self.leaf(Leaf::Constant, value.into_value())
+    }
+
+    /// The leaf of a parameter; its buffer is shared, not copied. Using a parameter again on the
+    /// same recording gives the same leaf.
+    #[track_caller]
+    pub fn parameter(&self, parameter: &Parameter<T>) -> Var<'_, T> {
+        if let Some(&id) = self.parameters.borrow().get(&parameter.id()) {
+            return Var::new(self, id);
+        }
+        let var = self.leaf(Leaf::Parameter, parameter.value().clone());
+        self.parameters.borrow_mut().insert(parameter.id(), var.id());
+        var
+    }
+
+    /// Runs `f` and records what it computes as constants: no gradient flows through.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(3.0);
+    /// let scale = tape.paused(|| x * 2.0);
+    /// assert_eq!((x * scale).backward().item(x), 6.0);
+    /// ```
+    pub fn paused<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore { cell: &self.paused, before: self.paused.replace(true) };
+        f()
+    }
+
+    /// Opens a scope: nodes recorded until the guard is dropped carry its name.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(3.0);
+    /// let y = {
+    ///     let _scope = tape.scope("hidden");
+    ///     x.tanh()
+    /// };
+    /// assert_eq!(tape.scope_of(y.id()), "hidden");
+    /// assert_eq!(tape.scope_of(x.id()), "");
+    /// ```
+    #[must_use = "the scope closes when the guard is dropped"]
+    pub fn scope(&self, name: &str) -> Scope<'_, T> {
+        let start = self.len() as u32;
+        self.scopes.borrow_mut().enter(name, start);
+        Scope { tape: self }
+    }
+
+    /// The names of the scopes around a node, joined by `/`.
+    pub fn scope_of(&self, id: NodeId) -> String {
+        let scopes = self.scopes.borrow();
+        let run = scopes.runs.partition_point(|&(start, _)| start <= id.0);
+        let name = run.checked_sub(1).map(|run| scopes.runs[run].1 as usize);
+        name.map_or(String::new(), |name| scopes.names[name].clone())
+    }
+
+    /// Runs `f` with `location` as the place of every operation that it records; where one is
+    /// already set, that stays. Layers of a library pass their caller's.
+    pub fn located<R>(&self, location: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
+        let before = self.location.get();
+        self.location.set(before.or(Some(location)));
+        let _restore = Restore { cell: &self.location, before };
+        f()
+    }
+
+    /// The file and line that recorded a node.
+    ///
+    /// # Panics
+    /// The tape has no such node.
+    pub fn location_of(&self, id: NodeId) -> &'static Location<'static> {
+        self.arena.borrow().nodes[id.index()].location
+    }
+
+    /// Runs `f` with `location` as the place of what it records, whatever was set: recorded rules
+    /// get the place of the node that they differentiate.
+    pub(crate) fn relocated<R>(&self, location: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore { cell: &self.location, before: self.location.replace(Some(location)) };
+        f()
+    }
+
+    /// The stamp of this recording.
+    pub(crate) fn recording(&self) -> u64 {
+        self.recording
+    }
+
+    /// The parameters used in this recording and their leaves.
+    pub(crate) fn each_parameter(&self, mut f: impl FnMut(ParameterId, NodeId)) {
+        self.parameters.borrow().iter().for_each(|(&parameter, &id)| f(parameter, id));
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn here(&self) -> &'static Location<'static> {
+        self.location.get().unwrap_or(Location::caller())
+    }
+
+    #[track_caller]
+    pub(crate) fn leaf(&self, leaf: Leaf, value: Tensor<T>) -> Var<'_, T> {
+        // Even in a pause: what is cut off there is operations, and a parameter's leaf may be used again.
+        let wants = leaf != Leaf::Constant;
+        let node = Node::new(Op::Leaf(leaf), 0, [0, 0], wants, self.here());
+        let id = self.arena.borrow_mut().push_with(node, value);
+        Var::new(self, id)
+    }
+
+    /// Records an operation.
+    ///
+    /// # Panics
+    /// Shapes that do not fit.
+    #[track_caller]
+    pub(crate) fn record<'t>(&'t self, op: Op, inputs: &[Var<'t, T>]) -> Var<'t, T> {
+        Self::fit(self.try_record(op, inputs))
+    }
+
+    /// Unwraps, with the error's sentence as the panic's.
+    #[track_caller]
+    pub(crate) fn fit<V>(result: Result<V, ShapeError>) -> V {
+        // Not `unwrap_or_else`: a closure would be the panic's place.
+        match result {
+            Ok(value) => value,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn try_record<'t>(&'t self, op: Op, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, ShapeError> {
+        let ids = self.own_all(inputs);
+        let location = self.here();
+        let mut arena = self.arena.borrow_mut();
+        let node = arena.node(op, &ids, location);
+        let node = if self.paused.get() { node.unwanted() } else { node };
+        let value = {
+            let inputs: SmallVec<[Tensor<T>; 4]> = ids.iter().map(|id| arena.value(id.0)).collect();
+            let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(Tensor::shape).collect();
+            let shape = op.shape(&shapes, &arena.attributes)?;
+            let inputs: SmallVec<[&Tensor<T>; 4]> = inputs.iter().collect();
+            op.forward(&inputs, shape, &arena.attributes, &mut self.pool.borrow_mut())
+        };
+        Ok(Var::new(self, arena.push_with(node, value)))
+    }
+
+    /// Records an elementwise operation of one operand.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn record_unary(&self, op: Unary, numbers: Option<Numbers>, x: NodeId) -> Var<'_, T> {
+        let location = self.here();
+        let mut arena = self.arena.borrow_mut();
+        let at = numbers.map_or(x.0, |numbers| arena.attributes.push_numbers(numbers));
+        let input = arena.nodes[x.index()];
+        let wants = input.wants() && !op.is_flat() && !self.paused.get();
+        let node = Node::new(Op::Unary(op), 1, [x.0, at], wants, location);
+        let numbers = numbers.unwrap_or_default();
+        let id = if input.is_scalar() {
+            arena.push(node.scalar_op(T::unary_one(op, numbers, input.scalar)))
+        } else {
+            self.push_unary_tensor(&mut arena, node, op, numbers, input.slot)
+        };
+        Var::new(self, id)
+    }
+
+    #[inline(never)]
+    fn push_unary_tensor(
+        &self,
+        arena: &mut Arena<T>,
+        node: Node<T>,
+        op: Unary,
+        numbers: Numbers,
+        slot: u32,
+    ) -> NodeId {
+        let x = &arena.values[slot as usize];
+        let value =
+            self.pool.borrow_mut().build(x.shape().clone(), |out| T::unary(op, numbers, x.as_slice(), out));
+        arena.push_with(node, value)
+    }
+
+    /// Records an elementwise operation of two operands.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn record_binary<'t>(&'t self, op: Binary, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+        let (a, b) = (self.own(a), self.own(b));
+        let mut arena = self.arena.borrow_mut();
+        let (left, right) = (arena.nodes[a.index()], arena.nodes[b.index()]);
+        if left.is_scalar() && right.is_scalar() {
+            let wants = (left.wants() || right.wants()) && !op.is_flat() && !self.paused.get();
+            let node = Node::new(Op::Binary(op), 2, [a.0, b.0], wants, self.here());
+            let value = T::binary_one(op, left.scalar, right.scalar);
+            return Var::new(self, arena.push(node.scalar_op(value)));
+        }
+        drop(arena);
+        self.record(Op::Binary(op), &[Var::new(self, a), Var::new(self, b)])
+    }
+
+    /// The id of a variable of this tape.
+    ///
+    /// # Panics
+    /// It belongs to another one.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn own(&self, x: Var<'_, T>) -> NodeId {
+        if !std::ptr::eq(self, x.tape()) {
+            self.refuse(x)
+        }
+        x.id()
+    }
+
+    /// The ids of variables of this tape; a loop, because a closure would be a panic's place.
+    ///
+    /// # Panics
+    /// One belongs to another tape.
+    #[track_caller]
+    pub(crate) fn own_all(&self, variables: &[Var<'_, T>]) -> SmallVec<[NodeId; 4]> {
+        let mut ids = SmallVec::new();
+        for &x in variables {
+            ids.push(self.own(x));
+        }
+        ids
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn refuse(&self, x: Var<'_, T>) -> ! {
+        panic!(
+            "a variable recorded at {} belongs to another tape; bring its value over with `tape.constant(x.value())`",
+            x.tape().location_of(x.id())
+        )
+    }
+
+    pub(crate) fn push_list(&self, items: &[usize]) -> At {
+        self.arena.borrow_mut().attributes.push_list(items)
+    }
+
+    pub(crate) fn push_indices(&self, indices: Tensor<usize>) -> At {
+        self.arena.borrow_mut().attributes.push_indices(indices)
+    }
+}
+
+impl Scopes {
+    fn enter(&mut self, name: &str, start: u32) {
+        self.open.push(self.current.len());
+        if !self.current.is_empty() {
+            self.current.push('/');
+        }
+        self.current.push_str(name);
+        self.run_from(start);
+    }
+
+    fn leave(&mut self, start: u32) {
+        if let Some(len) = self.open.pop() {
+            self.current.truncate(len);
+            self.run_from(start);
+        }
+    }
+
+    fn run_from(&mut self, start: u32) {
+        let known = self.names.iter().position(|name| *name == self.current);
+        let name = known.unwrap_or_else(|| {
+            self.names.push(self.current.clone());
+            self.names.len() - 1
+        });
+        if self.runs.last().is_some_and(|run| run.0 == start) {
+            self.runs.pop();
+        }
+        self.runs.push((start, name as u32));
+    }
+}
+
+/// An open scope; see [`GradientTape::scope`].
+pub struct Scope<'t, T: Float = f32> {
+    tape: &'t GradientTape<T>,
+}
+
+impl<T: Float> Drop for Scope<'_, T> {
+    fn drop(&mut self) {
+        let start = self.tape.len() as u32;
+        self.tape.scopes.borrow_mut().leave(start);
+    }
+}
+
+/// Puts a state back, also when the code between panics.
+struct Restore<'a, V: Copy> {
+    cell: &'a Cell<V>,
+    before: V,
+}
+
+impl<V: Copy> Drop for Restore<'_, V> {
+    fn drop(&mut self) {
+        self.cell.set(self.before);
+    }
+}
+
+/// What can become a leaf: a number, a tensor or a reference to one.
+///
+/// A bare literal such as `2.0` is an `f64`, and so makes a `GradientTape<f64>`.
+pub trait IntoValue<T> {
+    /// The value as a tensor; a number needs no allocation, a reference shares the buffer.
+    fn into_value(self) -> Tensor<T>;
+}
+
+impl<T: Float> IntoValue<T> for T {
+    fn into_value(self) -> Tensor<T> {
+        Tensor::scalar(self)
+    }
+}
+
+impl<T: Float> IntoValue<T> for Tensor<T> {
+    fn into_value(self) -> Tensor<T> {
+        self
+    }
+}
+
+impl<T: Float> IntoValue<T> for &Tensor<T> {
+    fn into_value(self) -> Tensor<T> {
+        self.clone()
+    }
+}

@@ -1,0 +1,239 @@
+//! The node table: 40 bytes a node, appended to and never changed.
+//!
+//! A scalar's value stands in its node, so that scalar programs touch one cache line an
+//! operation; everything of variable size (tensors, numbers, attribute lists, integer data, long
+//! input lists) is in side tables that nodes point into. Resetting keeps all capacity.
+
+use super::Numbers;
+use crate::element::Float;
+use crate::ops::{At, Op};
+use crate::tensor::Tensor;
+use std::fmt;
+use std::panic::Location;
+
+/// A node's position on its tape; a node's inputs have smaller ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The position as a number, from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Node<T> {
+    pub op: Op,
+    /// One or two ids; an id and the place of its number; or start and count in the long lists.
+    pub inputs: [u32; 2],
+    /// The value of a scalar.
+    pub scalar: T,
+    /// The place of a tensor's value; [`Node::NO_SLOT`] for a scalar.
+    pub slot: u32,
+    flags: u32,
+    pub location: &'static Location<'static>,
+}
+
+const _: () = assert!(size_of::<Node<f64>>() == 40 && size_of::<Node<f32>>() <= 40 && size_of::<Op>() == 8);
+
+const WANTS: u32 = 1;
+const SCALAR_OP: u32 = 2;
+/// From this bit on, the number of inputs if they stand in the node, else [`LONG`].
+const ARITY: u32 = 2;
+const LONG: u32 = 3;
+
+impl<T: Float> Node<T> {
+    pub(crate) const NO_SLOT: u32 = u32::MAX;
+
+    #[inline(always)]
+    pub(crate) fn new(
+        op: Op,
+        arity: u32,
+        inputs: [u32; 2],
+        wants: bool,
+        location: &'static Location<'static>,
+    ) -> Node<T> {
+        let flags = wants as u32 | arity << ARITY;
+        Node { op, inputs, scalar: T::zero(), slot: Self::NO_SLOT, flags, location }
+    }
+
+    /// An elementwise operation on scalars alone: recorded and swept without a tensor.
+    #[inline(always)]
+    pub(crate) fn scalar_op(mut self, value: T) -> Node<T> {
+        self.scalar = value;
+        self.flags |= SCALAR_OP;
+        self
+    }
+
+    /// The same node, but no gradient flows to it.
+    pub(crate) fn unwanted(mut self) -> Node<T> {
+        self.flags &= !WANTS;
+        self
+    }
+
+    /// Whether a gradient can flow to or through this node.
+    #[inline(always)]
+    pub(crate) fn wants(&self) -> bool {
+        self.flags & WANTS != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_scalar(&self) -> bool {
+        self.slot == Self::NO_SLOT
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_scalar_op(&self) -> bool {
+        self.flags & SCALAR_OP != 0
+    }
+}
+
+/// Nodes and side tables of one recording.
+pub(crate) struct Arena<T> {
+    pub nodes: Vec<Node<T>>,
+    pub values: Vec<Tensor<T>>,
+    pub attributes: Attributes,
+    long_inputs: Vec<u32>,
+}
+
+/// What does not fit into an [`Op`]'s eight bytes.
+#[derive(Default)]
+pub(crate) struct Attributes {
+    numbers: Vec<Numbers>,
+    /// Each list is its length, then its items.
+    lists: Vec<usize>,
+    indices: Vec<Tensor<usize>>,
+}
+
+impl Attributes {
+    #[inline(always)]
+    pub(crate) fn push_numbers(&mut self, numbers: Numbers) -> u32 {
+        self.numbers.push(numbers);
+        self.numbers.len() as u32 - 1
+    }
+
+    #[inline(always)]
+    pub(crate) fn numbers(&self, at: u32) -> Numbers {
+        self.numbers[at as usize]
+    }
+
+    pub(crate) fn push_list(&mut self, items: &[usize]) -> At {
+        let at = self.lists.len();
+        self.lists.push(items.len());
+        self.lists.extend_from_slice(items);
+        At(at as u32)
+    }
+
+    pub(crate) fn list(&self, At(at): At) -> &[usize] {
+        let (len, items) = self.lists[at as usize..].split_first().expect("a list starts with its length");
+        &items[..*len]
+    }
+
+    pub(crate) fn push_indices(&mut self, indices: Tensor<usize>) -> At {
+        self.indices.push(indices);
+        At(self.indices.len() as u32 - 1)
+    }
+
+    pub(crate) fn indices(&self, At(at): At) -> &Tensor<usize> {
+        &self.indices[at as usize]
+    }
+}
+
+impl<T: Float> Arena<T> {
+    pub(crate) fn new() -> Arena<T> {
+        Arena {
+            nodes: Vec::new(),
+            values: Vec::new(),
+            attributes: Attributes::default(),
+            long_inputs: Vec::new(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&mut self, node: Node<T>) -> NodeId {
+        let id = self.nodes.len();
+        assert!(id < u32::MAX as usize, "a tape holds at most 2^32 - 1 nodes: reset it between steps");
+        self.nodes.push(node);
+        NodeId(id as u32)
+    }
+
+    /// Appends a node with its value, which goes into the node if it is a scalar.
+    pub(crate) fn push_with(&mut self, mut node: Node<T>, value: Tensor<T>) -> NodeId {
+        if value.shape().is_empty() {
+            node.scalar = value.item();
+        } else {
+            node.slot = self.values.len() as u32;
+            self.values.push(value);
+        }
+        self.push(node)
+    }
+
+    /// A node for `op`, its inputs inline where they fit.
+    pub(crate) fn node(
+        &mut self,
+        op: Op,
+        inputs: &[NodeId],
+        location: &'static Location<'static>,
+    ) -> Node<T> {
+        let wants = !op.is_flat() && inputs.iter().any(|i| self.nodes[i.index()].wants());
+        match *inputs {
+            [] => Node::new(op, 0, [0, 0], wants, location),
+            [a] => Node::new(op, 1, [a.0, a.0], wants, location),
+            [a, b] => Node::new(op, 2, [a.0, b.0], wants, location),
+            _ => {
+                let start = self.long_inputs.len();
+                self.long_inputs.extend(inputs.iter().map(|i| i.0));
+                Node::new(op, LONG, [start as u32, inputs.len() as u32], wants, location)
+            }
+        }
+    }
+
+    /// The input ids of a node.
+    pub(crate) fn inputs<'a>(&'a self, node: &'a Node<T>) -> &'a [u32] {
+        match node.flags >> ARITY {
+            LONG => {
+                let [start, count] = node.inputs.map(|i| i as usize);
+                &self.long_inputs[start..start + count]
+            }
+            arity => &node.inputs[..arity as usize],
+        }
+    }
+
+    /// The value of a node; sharing the buffer, not copying it.
+    pub(crate) fn value(&self, id: u32) -> Tensor<T> {
+        let node = &self.nodes[id as usize];
+        if node.is_scalar() { Tensor::scalar(node.scalar) } else { self.values[node.slot as usize].clone() }
+    }
+
+    /// Empties all tables and keeps their capacity; the values go to `give_back`.
+    pub(crate) fn clear(&mut self, give_back: impl FnMut(Tensor<T>)) {
+        self.nodes.clear();
+        self.values.drain(..).for_each(give_back);
+        self.long_inputs.clear();
+        self.attributes.numbers.clear();
+        self.attributes.lists.clear();
+        self.attributes.indices.clear();
+    }
+
+    /// Bytes of nodes and side tables, without the tensors' elements.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node<T>>()
+            + self.values.capacity() * size_of::<Tensor<T>>()
+            + self.long_inputs.capacity() * 4
+            + self.attributes.numbers.capacity() * size_of::<Numbers>()
+            + self.attributes.lists.capacity() * size_of::<usize>()
+    }
+}

@@ -1,0 +1,248 @@
+//! Every error as a user sees it: the sentence, and the line that it points to.
+//!
+//! A panic for shapes that do not fit is the caller's: it names the operation, what was given and
+//! what would be right, and its place is the caller's line. Anything that an operation is given
+//! ends in a result, an `Err` or such a panic, never in one from inside the library.
+
+mod common;
+
+use common::panic_of;
+use wengert::{GradientTape, Gradients, Parameter, Shape, ShapeError, Span, Tensor, Var, tensor};
+
+type Tape = GradientTape<f64>;
+
+fn ones<'t>(tape: &'t Tape, shape: &[usize]) -> Var<'t, f64> {
+    tape.var(Tensor::ones(shape))
+}
+
+fn span(start: isize, end: isize, step: isize) -> Span {
+    Span::from((start..end, step))
+}
+
+struct Case {
+    f: fn(&Tape),
+    text: String,
+}
+
+/// `statement => its panic's text`, one a line, after the line that the macro is called at.
+macro_rules! panics {
+    ($($tape:ident: $body:expr => $text:expr;)*) => {
+        vec![$(Case {
+            f: |$tape: &Tape| {
+                #[allow(unused_must_use)]
+                { $body; }
+            },
+            text: $text.to_string(),
+        }),*]
+    };
+}
+
+#[rustfmt::skip] // one a line, whatever its length
+fn cases() -> (u32, Vec<Case>) {
+    let first = line!() + 2;
+    (first, panics! {
+        t: ones(t, &[3, 4]) + ones(t, &[3]) => "add: shapes [3, 4] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1 (did you mean to reshape [3] to [3, 1]?)";
+        t: ones(t, &[2, 3]) * ones(t, &[4]) => "mul: shapes [2, 3] and [4] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).maximum(ones(t, &[3])) => "maximum: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: { let mut x = ones(t, &[2]); x -= ones(t, &[3]) } => "sub: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2, 3]).sum_axes(&[2], false) => "sum: axis 2 is outside shape [2, 3], whose axes are 0..=1 (or -2..=-1)";
+        t: ones(t, &[2, 3]).mean_axes(&[1, -1], true) => "mean: axis -1 of shape [2, 3] is named twice";
+        t: ones(t, &[]).max_axes(&[0], false) => "max: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2]).logsumexp_axes(&[-2], false) => "logsumexp: axis -2 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[0]).max() => "max: shape [0] has no elements along the reduced axes, and an empty max has no value";
+        t: ones(t, &[2, 0]).max_axes(&[1], false) => "max: shape [2, 0] has no elements along the reduced axes, and an empty max has no value";
+        t: ones(t, &[2]).softmax(1) => "softmax: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[]).log_softmax(-1) => "log_softmax: axis -1 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[32, 784]).matmul(ones(t, &[10, 784])) => "matmul: inner dimensions differ: [32, 784] x [10, 784] (did you mean the transpose of the second?)";
+        t: ones(t, &[784, 32]).matmul(ones(t, &[784, 10])) => "matmul: inner dimensions differ: [784, 32] x [784, 10] (did you mean the transpose of the first?)";
+        t: ones(t, &[2, 3]).matmul(ones(t, &[4, 5])) => "matmul: inner dimensions differ: [2, 3] x [4, 5]";
+        t: ones(t, &[2, 3, 4]).matmul(ones(t, &[3, 4, 5])) => "matmul: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[]).matmul(ones(t, &[2])) => "matmul: expected operands with at least one axis, got [] x [2]";
+        t: ones(t, &[4, 3]).linear(ones(t, &[2, 5]), ones(t, &[2])) => "linear: expected x [.., in], weight [out, in] and bias [out], got x [4, 3], weight [2, 5], bias [2]";
+        t: ones(t, &[4, 3]).cross_entropy(&tensor![0, 1]) => "cross_entropy: expected logits of shape [.., classes] and one label a row, for labels [2], got logits [4, 3]";
+        t: ones(t, &[2, 3]).cross_entropy_rows(&tensor![0, 3]) => "cross_entropy: expected labels below 3, the number of classes, got label 3 in row 1";
+        t: ones(t, &[2, 3]).reshape(&[4]) => "reshape: 6 elements do not fill shape [4], which has 4";
+        t: ones(t, &[1]).reshape(&[1; 33]) => format!("shape {:?} is too large: at most 32 axes, and elements that fit in memory", [1; 33]);
+        t: ones(t, &[2, 3]).broadcast_to(&[2]) => "broadcast_to: expected a shape that [2, 3] stretches to, got [2]";
+        t: ones(t, &[1]).broadcast_to(&[usize::MAX, 2]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        t: ones(t, &[2, 3]).permute(&[0]) => "permute: [0] does not name each of the 2 axes of shape [2, 3] once";
+        t: ones(t, &[2, 3]).permute(&[0, 0]) => "permute: axis 0 of shape [2, 3] is named twice";
+        t: ones(t, &[2, 3]).permute(&[0, 5]) => "permute: axis 5 is outside shape [2, 3], whose axes are 0..=1 (or -2..=-1)";
+        t: ones(t, &[2, 3]).transpose(0, 2) => "transpose: axis 2 is outside shape [2, 3], whose axes are 0..=1 (or -2..=-1)";
+        t: ones(t, &[2, 3]).slice(&[span(0, 1, 1); 3]) => "slice: 3 spans for shape [2, 3], which has 2 axes";
+        t: ones(t, &[2]).slice(&[span(0, 1, 0)]) => "slice: expected a step other than 0, got 0";
+        t: t.concat(&[], 0) => "concat: expected at least one operand, got none";
+        t: t.concat(&[ones(t, &[2, 3]), ones(t, &[3, 3])], 1) => "concat: expected operands that are equal to [2, 3] but along axis 1, got [3, 3]";
+        t: t.concat(&[ones(t, &[]), ones(t, &[])], 0) => "concat: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2]).backward() => "backward needs a scalar, not shape [2]: reduce it with sum() or mean(), or give a seed with backward_with";
+        t: t.gradient(ones(t, &[1]), &[]) => "gradient needs a scalar, not shape [1]: reduce it with sum() or mean(), or give a seed with backward_with";
+        t: ones(t, &[2]).backward_with(&tensor![1.0]) => "backward_with: the seed has shape [1], the value [2]; they must be equal";
+        t: ones(t, &[2]).item() => "item: a tensor of shape [2] has 2 elements, not one";
+        t: { let x = t.var(1.0); x.exp().backward().wrt(t.constant(1.0)); } => "no gradient: it is a constant; record it with `var` or `parameter` to get a gradient";
+        t: { let x = t.var(1.0); x.exp().backward().item(t.var(1.0)) } => "no gradient: it was recorded after the target";
+        t: { t.var(1.0).backward().wrt(Parameter::new(tensor![1.0])); } => "no gradient: the parameter was not used in this recording";
+        _t: Parameter::new(tensor![1.0]).replace(tensor![1.0, 2.0]) => "a parameter of shape [1] cannot take a value of shape [2]";
+        _t: tensor![1.0, 2.0].item() => "item: a tensor of shape [2] has 2 elements, not one";
+        _t: tensor![1.0, 2.0].softmax(3) => "softmax: axis 3 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        _t: Shape::from([usize::MAX, 2]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        _t: Tensor::<f64>::zeros(&[usize::MAX, 2]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+    })
+}
+
+#[test]
+fn errors_read_as_sentences_and_point_to_the_callers_line() {
+    let (first, cases) = cases();
+    for (Case { f, text }, line) in cases.into_iter().zip(first..) {
+        let panicked = panic_of(|| f(&Tape::new())).unwrap_or_else(|| panic!("line {line} gave a result"));
+        assert_eq!(panicked.text, text, "line {line}");
+        assert_eq!((&panicked.file[..], panicked.line), (file!(), line), "the place of: {text}");
+    }
+}
+
+#[test]
+fn a_mix_of_tapes_names_the_foreign_variables_line() {
+    let (here, there) = (Tape::new(), Tape::new());
+    let (x, y) = (here.var(1.0), there.var(2.0));
+    let recorded = line!() - 1;
+    let mixes: [&dyn Fn(); 9] = [
+        &|| _ = x * y,
+        &|| _ = here.var(tensor![1.0]) + y,
+        &|| _ = x.pow(y),
+        &|| _ = x.matmul(y),
+        &|| _ = here.concat(&[here.var(tensor![1.0]), y], 0),
+        &|| _ = x.linear(x, y),
+        &|| drop(here.gradient(x, &[y])),
+        &|| drop(here.gradient(y, &[x])),
+        &|| drop(x.backward_keeping(&[y])),
+    ];
+    for (i, mix) in mixes.into_iter().enumerate() {
+        let panicked = panic_of(mix).unwrap_or_else(|| panic!("mix {i} gave a result"));
+        let start = format!("a variable recorded at {}:{recorded}:", file!());
+        let end = " belongs to another tape; bring its value over with `tape.constant(x.value())`";
+        assert!(panicked.text.starts_with(&start) && panicked.text.ends_with(end), "{i}: {}", panicked.text);
+        assert_eq!(panicked.file, file!(), "{i}");
+    }
+}
+
+#[test]
+fn try_forms_return_the_sentences_that_the_others_panic_with() {
+    let t = &Tape::new();
+    let (a, b) = (ones(t, &[2, 3]), ones(t, &[4, 5]));
+    let length = t.len();
+    let pairs: [(Option<ShapeError>, &dyn Fn()); 4] = [
+        (a.try_reshape(&[4]).err(), &|| _ = a.reshape(&[4])),
+        (a.try_matmul(b).err(), &|| _ = a.matmul(b)),
+        (t.try_concat(&[a, b], 0).err(), &|| _ = t.concat(&[a, b], 0)),
+        (a.try_cross_entropy_rows(&tensor![0, 3]).err(), &|| _ = a.cross_entropy_rows(&tensor![0, 3])),
+    ];
+    for (error, panics) in pairs {
+        let text = panic_of(panics).expect("a panic").text;
+        assert_eq!(error.expect("an error").to_string(), text);
+    }
+    assert_eq!(t.len(), length, "nothing is recorded of what failed");
+    assert_eq!(a.try_reshape(&[3, 2]).expect("it fits").sum().backward().wrt(a), &Tensor::ones(&[2, 3]));
+}
+
+#[test]
+fn errors_are_data() {
+    let t = &Tape::new();
+    let error = ones(t, &[2, 3]).try_matmul(ones(t, &[4, 5])).unwrap_err();
+    assert_eq!(error, ShapeError::Matmul { left: [2, 3].into(), right: [4, 5].into() });
+    let error = Tensor::from_vec(vec![1.0, 2.0], &[3]).unwrap_err();
+    assert_eq!(error, ShapeError::Elements { op: "from_vec", given: 2, shape: [3].into() });
+    let error = tensor![1.0, 2.0].reshape(&[3]).unwrap_err();
+    assert_eq!(error.to_string(), "reshape: 2 elements do not fill shape [3], which has 3");
+    fn is_error<E: std::error::Error + Send + Sync + 'static>(_: E) {}
+    is_error(error);
+}
+
+#[test]
+fn a_panic_leaves_the_tape_as_it_was() {
+    let t = Tape::new();
+    let x = ones(&t, &[2]);
+    let y = x.exp().sum();
+    assert!(panic_of(|| _ = x + ones(&t, &[3])).is_some());
+    assert!(panic_of(|| _ = x.softmax(7)).is_some());
+    assert!(panic_of(|| drop(x.backward())).is_some());
+    assert_eq!(y.backward().wrt(x), &x.exp().value());
+}
+
+const SMALL: [&[usize]; 8] = [&[], &[1], &[0], &[3], &[1, 1], &[0, 3], &[3, 0], &[2, 0, 3]];
+
+type Operation = for<'t> fn(&'t Tape, Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>;
+
+fn operations() -> Vec<Operation> {
+    vec![
+        |_, a, _| (-a).exp().tanh().sigmoid().relu().square().abs().sign(),
+        |_, a, _| a.ln() + a.sqrt() + 1.0 / a,
+        |_, a, _| a.powi(i32::MIN),
+        |_, a, _| a.powi(i32::MAX),
+        |_, a, _| a.powf(f64::NAN),
+        |_, a, b| a + b,
+        |_, a, b| a - b,
+        |_, a, b| a * b,
+        |_, a, b| a / b,
+        |_, a, b| a.pow(b),
+        |_, a, b| a.maximum(b),
+        |_, a, _| a.sum(),
+        |_, a, _| a.mean(),
+        |_, a, _| a.max(),
+        |_, a, _| a.logsumexp(),
+        |_, a, _| a.sum_axes(&[0], true),
+        |_, a, _| a.mean_axes(&[-1], false),
+        |_, a, _| a.max_axes(&[0], false),
+        |_, a, _| a.logsumexp_axes(&[0], false),
+        |_, a, _| a.logsumexp_axes(&[0, -1], true),
+        |_, a, _| a.softmax(0),
+        |_, a, _| a.softmax(-1),
+        |_, a, _| a.log_softmax(-1),
+        |_, a, b| a.matmul(b),
+        |_, a, b| a.matmul_nt(b),
+        |_, a, b| a.linear(b, b.sum_axes(&[-1], false)),
+        |t, a, b| t.concat(&[a, b], 0),
+        |t, a, b| t.concat(&[a, b, a], -1),
+        |_, a, b| a.reshape(&b.shape()),
+        |_, a, b| a.broadcast_to(&b.shape()),
+        |_, a, _| a.permute(&[1, 0]),
+        |_, a, _| a.transpose(0, -1),
+        |_, a, _| a.slice(&[Span::from(1..), Span::from((.., -1))]),
+        |_, a, _| a.slice(&[span(isize::MIN, isize::MAX, isize::MAX)]),
+        |_, a, _| a.slice(&[Span::from((.., isize::MIN))]),
+        |_, a, _| a.slice(&[span(-1, isize::MIN, -1)]),
+        |_, a, b| a.cross_entropy_rows(&Tensor::zeros(&b.shape())),
+        |_, a, b| a.cross_entropy(&Tensor::full(&b.shape(), usize::MAX)),
+        |_, a, _| a.detach(),
+    ]
+}
+
+/// Forward, and both sweeps backward.
+fn run(op: Operation, a: &[usize], b: &[usize]) -> (Gradients<f64>, Shape) {
+    let t = &Tape::new();
+    let (a, b) = (ones(t, a), ones(t, b));
+    let y = op(t, a, b);
+    let recorded = t.gradient(y.sum(), &[a, b]);
+    let numbers = y.backward_with(&Tensor::ones(&y.shape()));
+    for (x, recorded) in [a, b].into_iter().zip(recorded) {
+        assert_eq!(recorded.shape(), x.shape());
+        assert!(numbers.get(x).is_none_or(|numeric| *numeric.shape() == x.shape()));
+    }
+    (numbers, y.shape())
+}
+
+#[test]
+fn whatever_the_shapes_there_is_a_result_or_an_error_of_the_callers() {
+    let mut results = 0;
+    for (i, op) in operations().into_iter().enumerate() {
+        for a in SMALL {
+            for b in SMALL {
+                match panic_of(|| drop(run(op, a, b))) {
+                    None => results += 1,
+                    Some(p) => {
+                        assert!(p.file == file!(), "operation {i}, {a:?}, {b:?}: {} in {}", p.text, p.file);
+                    }
+                }
+            }
+        }
+    }
+    assert!(results > 1000, "{results}");
+}

@@ -1,0 +1,206 @@
+//! Values, gradients and second-order products of operations, against numbers made by PyTorch.
+//!
+//! `WENGERT_GOLDEN` names a file of cases, one JSON object a line; without it this reads its own
+//! gzipped copy of the operations that exist. `inputs`, `output`, `cotangent`, `grads`, `direction`
+//! and `hvp` are tensors `{"shape": [..], "data": [..]}`: `grads` are those of
+//! sum(output · cotangent), `hvp` those of the sum over inputs of sum(grad · direction).
+//!
+//! A name or an attribute that is not known here fails: no case is ever skipped.
+
+mod common;
+
+use common::{assert_close, bits};
+use flate2::read::GzDecoder;
+use serde_json::{Map, Value};
+use std::io::Read;
+use wengert::{Float, GradientTape, Span, Tensor, Var};
+
+/// The attributes of a case; each must be asked for.
+struct Attrs(Map<String, Value>);
+
+impl Attrs {
+    fn take(&mut self, name: &str) -> Result<Value, String> {
+        self.0.remove(name).ok_or_else(|| format!("attribute {name} is missing"))
+    }
+
+    fn integer(&mut self, name: &str) -> Result<isize, String> {
+        self.take(name)?.as_i64().map(|i| i as isize).ok_or_else(|| format!("{name} is no integer"))
+    }
+
+    fn number(&mut self, name: &str) -> Result<f64, String> {
+        self.take(name)?.as_f64().ok_or_else(|| format!("{name} is no number"))
+    }
+
+    fn flag(&mut self, name: &str) -> Result<bool, String> {
+        self.take(name)?.as_bool().ok_or_else(|| format!("{name} is no flag"))
+    }
+
+    fn word(&mut self, name: &str) -> Result<String, String> {
+        Ok(self.take(name)?.as_str().ok_or_else(|| format!("{name} is no word"))?.to_string())
+    }
+
+    fn integers(&mut self, name: &str) -> Result<Vec<isize>, String> {
+        integers(&self.take(name)?).ok_or_else(|| format!("{name} is no list of integers"))
+    }
+
+    fn lengths(&mut self, name: &str) -> Result<Vec<usize>, String> {
+        Ok(self.integers(name)?.into_iter().map(|n| n as usize).collect())
+    }
+}
+
+fn integers(value: &Value) -> Option<Vec<isize>> {
+    value.as_array()?.iter().map(|i| i.as_i64().map(|i| i as isize)).collect()
+}
+
+/// The operation that `name` and its attributes stand for.
+fn apply<'t, T: Float>(name: &str, attrs: &mut Attrs, x: &[Var<'t, T>]) -> Result<Var<'t, T>, String> {
+    type Reduction<'t, T> = fn(Var<'t, T>, &[isize], bool) -> Var<'t, T>;
+    let mut reduce = |f: Reduction<'t, T>| Ok(f(x[0], &attrs.integers("axes")?, attrs.flag("keepdim")?));
+    Ok(match name {
+        "neg" => -x[0],
+        "abs" => x[0].abs(),
+        "recip" => 1.0 / x[0],
+        "square" => x[0].square(),
+        "sqrt" => x[0].sqrt(),
+        "exp" => x[0].exp(),
+        "ln" => x[0].ln(),
+        "tanh" => x[0].tanh(),
+        "sigmoid" => x[0].sigmoid(),
+        "relu" => x[0].relu(),
+        "sign" => x[0].sign(),
+        "powi" => x[0].powi(attrs.integer("n")? as i32),
+        "powf" => x[0].powf(attrs.number("p")?),
+        "add" => x[0] + x[1],
+        "sub" => x[0] - x[1],
+        "mul" => x[0] * x[1],
+        "div" => x[0] / x[1],
+        "pow" => x[0].pow(x[1]),
+        "maximum" => x[0].maximum(x[1]),
+        "sum" => return reduce(Var::sum_axes),
+        "mean" => return reduce(Var::mean_axes),
+        "max" | "max_ties" => return reduce(Var::max_axes),
+        "logsumexp" => return reduce(Var::logsumexp_axes),
+        "sum_all" => x[0].sum(),
+        "mean_all" => x[0].mean(),
+        "max_all" => x[0].max(),
+        "softmax" => x[0].softmax(attrs.integer("axis")?),
+        "log_softmax" => x[0].log_softmax(attrs.integer("axis")?),
+        "matmul" | "dot" => x[0].matmul(x[1]),
+        "outer" => x[0].reshape(&[x[0].shape()[0], 1]) * x[1],
+        "reshape" => x[0].reshape(&attrs.lengths("shape")?),
+        "broadcast_to" => x[0].broadcast_to(&attrs.lengths("shape")?),
+        "permute" => x[0].permute(&attrs.integers("axes")?),
+        "transpose" => x[0].transpose(attrs.integer("a")?, attrs.integer("b")?),
+        "concat" => x[0].tape().concat(x, attrs.integer("axis")?),
+        "slice" => {
+            let ranges = attrs.take("ranges")?;
+            let span = |range: &Value| match integers(range)?[..] {
+                [start, end, step] => Some(Span::from((start..end, step))),
+                _ => None,
+            };
+            let spans: Option<Vec<Span>> = ranges.as_array().and_then(|r| r.iter().map(span).collect());
+            x[0].slice(&spans.ok_or("ranges are no lists of start, end, step")?)
+        }
+        "cross_entropy_loss" => {
+            let smoothing = attrs.number("label_smoothing")?;
+            if smoothing != 0.0 {
+                return Err(format!("label smoothing {smoothing} is unknown here"));
+            }
+            let labels = Tensor::from(attrs.lengths("labels")?);
+            match attrs.word("reduction")?.as_str() {
+                "mean" => x[0].cross_entropy(&labels),
+                "sum" => x[0].cross_entropy_rows(&labels).sum(),
+                other => return Err(format!("reduction {other} is unknown here")),
+            }
+        }
+        _ => return Err("the operation is unknown here".into()),
+    })
+}
+
+fn tensor(value: &Value) -> Tensor<f64> {
+    let shape: Option<Vec<usize>> =
+        integers(&value["shape"]).map(|axes| axes.into_iter().map(|n| n as usize).collect());
+    let data: Option<Vec<f64>> = value["data"].as_array().and_then(|x| x.iter().map(Value::as_f64).collect());
+    Tensor::from_vec(data.expect("data is a list of numbers"), &shape.expect("shape is a list of lengths"))
+        .expect("data fills shape")
+}
+
+/// `None` for null.
+fn tensors(value: &Value) -> Vec<Option<Tensor<f64>>> {
+    let all = value.as_array().expect("a list of tensors");
+    all.iter().map(|x| (!x.is_null()).then(|| tensor(x))).collect()
+}
+
+struct Tolerances {
+    first: f64,
+    second: f64,
+}
+
+fn check<T: Float>(case: &Value, what: &str, tol: &Tolerances) {
+    let name = case["op"].as_str().expect("op is a word");
+    let mut attrs = Attrs(case["attrs"].as_object().expect("attrs is an object").clone());
+    let cast = |x: &Option<Tensor<f64>>| x.as_ref().expect("inputs and directions are not null").cast::<T>();
+
+    let tape = GradientTape::<T>::new();
+    let inputs: Vec<Var<T>> = tensors(&case["inputs"]).iter().map(|x| tape.var(cast(x))).collect();
+    let output = apply(name, &mut attrs, &inputs).unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(attrs.0.is_empty(), "{what}: attributes that are unknown here: {:?}", attrs.0);
+    assert_close(&output.value().cast(), &tensor(&case["output"]), tol.first, what);
+
+    let cotangent = tensor(&case["cotangent"]).cast::<T>();
+    let numeric = output.backward_with(&cotangent);
+    let recorded = tape.gradient((output * tape.constant(&cotangent)).sum(), &inputs);
+    for (i, expected) in tensors(&case["grads"]).into_iter().enumerate() {
+        let zeros = || Tensor::zeros(&inputs[i].shape());
+        let found = numeric.get(inputs[i]).cloned().unwrap_or_else(|| zeros().cast());
+        assert_eq!(bits(&found), bits(&recorded[i].value()), "{what}: numeric and recorded, gradient {i}");
+        let expected = expected.unwrap_or_else(zeros);
+        assert_close(&found.cast(), &expected, tol.first, &format!("{what}: gradient {i}"));
+    }
+
+    let directions = tensors(&case["direction"]);
+    let terms = recorded.iter().zip(&directions).map(|(&g, d)| (g * tape.constant(cast(d))).sum());
+    let inner = terms.reduce(|a, b| a + b).expect("at least one input");
+    let products = tape.gradient(inner, &inputs);
+    for (i, expected) in tensors(&case["hvp"]).into_iter().enumerate() {
+        // Null: there is no second derivative to compare with.
+        if let Some(expected) = expected {
+            let found = products[i].value().cast();
+            assert_close(&found, &expected, tol.second, &format!("{what}: second order {i}"));
+        }
+    }
+}
+
+fn cases() -> String {
+    let mut text = String::new();
+    match std::env::var_os("WENGERT_GOLDEN") {
+        Some(path) => {
+            text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+        None => {
+            let packed = &include_bytes!("data/pytorch_ops.jsonl.gz")[..];
+            GzDecoder::new(packed).read_to_string(&mut text).expect("the file is gzipped text");
+        }
+    }
+    text
+}
+
+#[test]
+fn operations_agree_with_pytorch() {
+    let mut count = 0;
+    for (i, line) in cases().lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let case: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("line {}: {e}", i + 1));
+        match case["kind"].as_str() {
+            Some("op") => {}
+            // The same file holds these for the crate of optimizers, which counts them.
+            Some("optimizer" | "schedule") => continue,
+            kind => panic!("line {}: kind {kind:?} is unknown here", i + 1),
+        }
+        let what = format!("line {}: {} {}", i + 1, case["op"], case["attrs"]);
+        check::<f64>(&case, &what, &Tolerances { first: 1e-10, second: 1e-7 });
+        check::<f32>(&case, &format!("{what} in f32"), &Tolerances { first: 1e-5, second: 1e-3 });
+        count += 1;
+    }
+    assert!(count > 0, "the file has no case of an operation");
+    println!("golden: {count} cases, 0 skipped");
+}

@@ -1,0 +1,424 @@
+//! Each operation's rule alone, against central differences, to second order.
+//!
+//! Points are informative ones of the operation's own domain: not where it is flat or saturated,
+//! away from kinks, of both signs where both are allowed. (A test of `tanh` at 20 passes with the
+//! rule zero.) The table is held against the operations' own lists: one without a case fails.
+
+mod common;
+
+use common::{Function, assert_close, distinct, from_intervals, uniform};
+use std::collections::BTreeSet;
+use wengert::ops::{Binary, Reduce, Softmax, Unary, View};
+use wengert::real::Real;
+use wengert::{GradientTape, Span, Tensor, Var, gradcheck, tensor};
+
+struct Case {
+    /// The operation, as its enum prints it.
+    covers: String,
+    /// What a line of the tape has in it where it is recorded.
+    on_tape: String,
+    f: Function,
+    inputs: Vec<Tensor<f64>>,
+}
+
+fn case(covers: impl std::fmt::Debug, name: &str, f: Function, inputs: Vec<Tensor<f64>>) -> Case {
+    Case { covers: format!("{covers:?}"), on_tape: format!("= {name} "), f, inputs }
+}
+
+const SCALAR: &[usize] = &[];
+/// The longest is for vector instructions and what is left over.
+const SHAPES: [&[usize]; 9] = [SCALAR, &[1], &[5], &[3, 4], &[1, 1], &[2, 1, 3], &[0], &[2, 0, 3], &[71]];
+
+/// Pairs that broadcast in each direction, along each kind of axis.
+const PAIRS: [(&[usize], &[usize]); 14] = [
+    (SCALAR, SCALAR),
+    (&[4], &[4]),
+    (&[3, 4], &[4]),
+    (&[4], &[3, 4]),
+    (&[3, 1], &[1, 4]),
+    (SCALAR, &[2, 3]),
+    (&[2, 3], SCALAR),
+    (SCALAR, &[1]),
+    (&[1], &[5]),
+    (&[2, 3, 4], &[3, 1]),
+    (&[2, 1, 4], &[3, 1]),
+    (&[0], &[1]),
+    (&[2, 0], &[2, 1]),
+    (SCALAR, &[0]),
+];
+
+type Intervals = &'static [(f64, f64)];
+const BOTH: Intervals = &[(0.2, 1.3), (-1.3, -0.2)];
+const POSITIVE: Intervals = &[(0.4, 2.5)];
+
+fn unary_cases() -> Vec<Case> {
+    let table: Vec<(Unary, Function, Intervals)> = vec![
+        (Unary::Neg, |v| -v[0], BOTH),
+        (Unary::Exp, |v| v[0].exp(), BOTH),
+        (Unary::Ln, |v| v[0].ln(), POSITIVE),
+        (Unary::Sqrt, |v| v[0].sqrt(), POSITIVE),
+        (Unary::Tanh, |v| v[0].tanh(), BOTH),
+        (Unary::Sigmoid, |v| v[0].sigmoid(), BOTH),
+        (Unary::Relu, |v| v[0].relu(), BOTH),
+        (Unary::Square, |v| v[0].square(), BOTH),
+        (Unary::Abs, |v| v[0].abs(), BOTH),
+        (Unary::Sign, |v| v[0].sign() * v[0], BOTH),
+        (Unary::Positive, |v| v[0].positive() * v[0], BOTH),
+        (Unary::Plus, |v| v[0] + 1.7, BOTH),
+        (Unary::Plus, |v| 1.7 + v[0], BOTH),
+        (Unary::Minus, |v| v[0] - 1.7, BOTH),
+        (Unary::MinusFrom, |v| 1.7 - v[0], BOTH),
+        (Unary::Times, |v| v[0] * -2.5, BOTH),
+        (Unary::Times, |v| -2.5 * v[0], BOTH),
+        (Unary::Over, |v| v[0] / -0.4, BOTH),
+        (Unary::Divide, |v| -1.2 / v[0], BOTH),
+        (Unary::Powi, |v| v[0].powi(-2), BOTH),
+        (Unary::Powi, |v| v[0].powi(0), BOTH),
+        (Unary::Powi, |v| v[0].powi(1), BOTH),
+        (Unary::Powi, |v| v[0].powi(2), BOTH),
+        (Unary::Powi, |v| v[0].powi(5), BOTH),
+        (Unary::Powf, |v| v[0].powf(-1.5), POSITIVE),
+        (Unary::Powf, |v| v[0].powf(0.0), POSITIVE),
+        (Unary::Powf, |v| v[0].powf(0.5), POSITIVE),
+        (Unary::Powf, |v| v[0].powf(2.5), POSITIVE),
+    ];
+    let over_shapes = |(i, (op, f, intervals)): (usize, (Unary, Function, Intervals))| {
+        let inputs = move |shape: &[usize]| vec![from_intervals(shape, intervals, i as u64)];
+        SHAPES.into_iter().map(move |shape| case(op, op.name(), f, inputs(shape)))
+    };
+    table.into_iter().enumerate().flat_map(over_shapes).collect()
+}
+
+fn binary_function(op: Binary) -> Function {
+    match op {
+        Binary::Add => |v| v[0] + v[1],
+        Binary::Sub => |v| v[0] - v[1],
+        Binary::Mul => |v| v[0] * v[1],
+        Binary::Div => |v| v[0] / v[1],
+        Binary::Pow => |v| v[0].pow(v[1]),
+        Binary::Maximum => |v| v[0].maximum(v[1]),
+        Binary::Wins => |v| v[0].wins(v[1]) * v[0],
+        Binary::Equal => |v| v[0].equal(v[1]) + v[1],
+        Binary::Mul0 => |v| v[0].mul0(v[1]),
+        other => panic!("{other:?} needs a line here"),
+    }
+}
+
+fn binary_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &op in Binary::ALL {
+        let f = binary_function(op);
+        let input = |shape: &[usize], i: usize| match op {
+            Binary::Maximum | Binary::Wins | Binary::Equal => distinct(shape, 0.5 * i as f64, 1),
+            Binary::Pow if i == 0 => from_intervals(shape, POSITIVE, 2),
+            _ => from_intervals(shape, BOTH, 3 + i as u64),
+        };
+        for (a, b) in PAIRS {
+            cases.push(case(op, op.name(), f, vec![input(a, 0), input(b, 1)]));
+        }
+    }
+    cases
+}
+
+fn reduce_cases() -> Vec<Case> {
+    let table: [(Reduce, Function, &[usize]); 24] = [
+        (Reduce::Sum, |v| v[0].sum(), &[2, 3, 4]),
+        (Reduce::Sum, |v| v[0].sum(), SCALAR),
+        (Reduce::Sum, |v| v[0].sum(), &[0]),
+        (Reduce::Sum, |v| v[0].sum_axes(&[0], false), &[0, 3]),
+        (Reduce::Sum, |v| v[0].sum_axes(&[1], true), &[2, 3, 4]),
+        (Reduce::Sum, |v| v[0].sum_axes(&[0, -1], false), &[2, 3, 4]),
+        (Reduce::Sum, |v| v[0].sum_axes(&[], false), &[2, 3]),
+        (Reduce::Mean, |v| v[0].mean(), &[2, 3, 4]),
+        (Reduce::Mean, |v| v[0].mean(), &[1]),
+        (Reduce::Mean, |v| v[0].mean_axes(&[0], false), &[2, 3, 4]),
+        (Reduce::Mean, |v| v[0].mean_axes(&[0, 2], true), &[2, 3, 4]),
+        (Reduce::Mean, |v| v[0].mean_axes(&[1], false), &[0, 3]),
+        (Reduce::Max, |v| v[0].max(), &[2, 3, 4]),
+        (Reduce::Max, |v| v[0].max(), SCALAR),
+        (Reduce::Max, |v| v[0].max_axes(&[1], false), &[2, 3, 4]),
+        (Reduce::Max, |v| v[0].max_axes(&[0, 2], true), &[2, 3, 4]),
+        (Reduce::Max, |v| v[0].max_axes(&[-1], false), &[0, 3]),
+        (Reduce::Max, |v| v[0].max_axes(&[0], false), &[1, 3]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp(), &[2, 3, 4]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp(), &[1]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp_axes(&[0], false), &[2, 3, 4]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp_axes(&[-1], true), &[2, 3, 4]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp_axes(&[0, 2], false), &[2, 3, 4]),
+        (Reduce::LogSumExp, |v| v[0].logsumexp_axes(&[1], false), &[0, 3]),
+    ];
+    table.into_iter().map(|(op, f, shape)| case(op, op.name(), f, vec![distinct(shape, 0.0, 4)])).collect()
+}
+
+/// Zeros with v[1] written into a slice of them: the transpose of slicing, as the sweep records it.
+fn unslice<'t>(x: Var<'t, f64>, part: Var<'t, f64>, spans: &[Span]) -> Var<'t, f64> {
+    x.tape().gradient((x.slice(spans) * part).sum(), &[x])[0]
+}
+
+fn view_cases() -> Vec<Case> {
+    let table: Vec<(View, Function, Vec<&[usize]>)> = vec![
+        (View::Reshape, |v| v[0].reshape(&[4, 6]), vec![&[2, 3, 4]]),
+        (View::Reshape, |v| v[0].reshape(&[1, 1]), vec![SCALAR]),
+        (View::Reshape, |v| v[0].reshape(&[]), vec![&[1, 1]]),
+        (View::Reshape, |v| v[0].reshape(&[3, 0]), vec![&[0]]),
+        (View::BroadcastTo, |v| v[0].broadcast_to(&[5, 3, 4]), vec![&[1, 3, 1]]),
+        (View::BroadcastTo, |v| v[0].broadcast_to(&[2, 3]), vec![SCALAR]),
+        (View::BroadcastTo, |v| v[0].broadcast_to(&[1, 1, 3]), vec![&[3]]),
+        (View::BroadcastTo, |v| v[0].broadcast_to(&[0, 3]), vec![&[3]]),
+        (View::Permute, |v| v[0].permute(&[2, 0, 1]), vec![&[2, 3, 4]]),
+        (View::Permute, |v| v[0].permute(&[-1, 0, 1, 2]), vec![&[2, 1, 3, 2]]),
+        (View::Permute, |v| v[0].permute(&[]), vec![SCALAR]),
+        (View::Permute, |v| v[0].transpose(0, -1), vec![&[2, 3, 4]]),
+        (View::Permute, |v| v[0].transpose(0, 1), vec![&[0, 3]]),
+        (View::Slice, |v| v[0].slice(&[(0..2).into(), (1..3).into(), (.., 2).into()]), vec![&[2, 4, 5]]),
+        (View::Slice, |v| v[0].slice(&[(.., -1).into(), (-1..0, -2).into()]), vec![&[3, 6]]),
+        (View::Slice, |v| v[0].slice(&[(2..2).into()]), vec![&[4, 2]]),
+        (View::Slice, |v| v[0].slice(&[]), vec![SCALAR]),
+        (View::Unslice, |v| unslice(v[0], v[1], &[(1..3).into()]), vec![&[4, 2], &[2, 2]]),
+        (View::Unslice, |v| unslice(v[0], v[1], &[(..).into(), (.., -3).into()]), vec![&[2, 7], &[2, 3]]),
+        (View::Unslice, |v| unslice(v[0], v[1], &[(0..0).into()]), vec![&[3], &[0]]),
+        (View::Concat, |v| v[0].tape().concat(v, 0), vec![&[2, 3]]),
+        (View::Concat, |v| v[0].tape().concat(v, 1), vec![&[2, 3], &[2, 5]]),
+        (View::Concat, |v| v[0].tape().concat(v, -2), vec![&[2, 1, 3], &[2, 4, 3], &[2, 0, 3]]),
+        (View::Concat, |v| v[0].tape().concat(&[v[0], v[1], v[0]], 0), vec![&[2], &[3]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(5..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
+fn softmax_cases() -> Vec<Case> {
+    let table: [(Softmax, Function, &[usize]); 10] = [
+        (Softmax::Softmax, |v| v[0].softmax(0), &[2, 3, 4]),
+        (Softmax::Softmax, |v| v[0].softmax(1), &[2, 3, 4]),
+        (Softmax::Softmax, |v| v[0].softmax(-1), &[2, 3, 4]),
+        (Softmax::Softmax, |v| v[0].softmax(0), &[1]),
+        (Softmax::Softmax, |v| v[0].softmax(-1), &[3, 0]),
+        (Softmax::LogSoftmax, |v| v[0].log_softmax(0), &[2, 3, 4]),
+        (Softmax::LogSoftmax, |v| v[0].log_softmax(1), &[2, 3, 4]),
+        (Softmax::LogSoftmax, |v| v[0].log_softmax(-1), &[2, 3, 4]),
+        (Softmax::LogSoftmax, |v| v[0].log_softmax(-1), &[3, 1]),
+        (Softmax::LogSoftmax, |v| v[0].log_softmax(0), &[0, 3]),
+    ];
+    table.into_iter().map(|(op, f, shape)| case(op, op.name(), f, vec![uniform(shape, 9)])).collect()
+}
+
+/// Aᵀ·B, which the sweep records for the second operand of A·B.
+fn product_tn<'t>(a: Var<'t, f64>, y_bar: Var<'t, f64>, b: Var<'t, f64>) -> Var<'t, f64> {
+    a.tape().gradient((a.matmul(b) * y_bar).sum(), &[b])[0]
+}
+
+fn product_cases() -> Vec<Case> {
+    let table: Vec<(&str, &str, Function, Vec<&[usize]>)> = vec![
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[4, 5]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[4], &[4]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[4]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[4], &[4, 5]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[2, 3, 4], &[2, 4, 5]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[2, 3, 4], &[4, 5]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[2, 3, 4], &[4]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[4], &[2, 4, 3]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[1, 3, 4], &[3, 4, 2]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[2, 1, 3, 4], &[2, 4, 2]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[2, 4, 2]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[0, 4], &[4, 2]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 0], &[0, 2]]),
+        ("matmul NN", "= matmul ", |v| v[0].matmul(v[0]), vec![&[3, 3]]),
+        ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[3, 4], &[5, 4]]),
+        ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[2, 3, 4], &[5, 4]]),
+        ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[2, 3, 4], &[2, 5, 4]]),
+        ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[4], &[5, 4]]),
+        ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[0]), vec![&[3, 4]]),
+        ("matmul TN", "ᵀ, ", |v| product_tn(v[0], v[1], v[2]), vec![&[3, 4], &[3, 5], &[4, 5]]),
+        ("matmul TN", "ᵀ, ", |v| product_tn(v[0], v[1], v[2]), vec![&[2, 3, 4], &[2, 3, 5], &[2, 4, 5]]),
+        ("matmul TN", "ᵀ, ", |v| product_tn(v[0], v[1], v[2]), vec![&[3, 4], &[2, 3, 5], &[2, 4, 5]]),
+        ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[3, 4], &[5, 4], &[5]]),
+        ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[4], &[5, 4], &[5]]),
+        ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[2, 3, 4], &[1, 4], &[1]]),
+        ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[0, 4], &[5, 4], &[5]]),
+        ("linear", "= linear ", |v| v[0].linear(v[0], v[1]), vec![&[3, 3], &[3]]),
+        ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&tensor![2, 0]), vec![&[2, 3]]),
+        ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy_rows(&tensor![2, 0]), vec![&[2, 3]]),
+        ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&Tensor::scalar(1)), vec![&[3]]),
+        (
+            "cross_entropy",
+            "= cross_entropy ",
+            |v| v[0].cross_entropy_rows(&tensor![[1, 1, 0], [0, 1, 1]]),
+            vec![&[2, 3, 2]],
+        ),
+        ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy_rows(&tensor![]), vec![&[0, 3]]),
+        // What is detached is locally constant, so that differences agree.
+        ("detach", "= detach ", |v| v[0] * v[0].sign().detach(), vec![&[3]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(11..).map(|(s, seed)| uniform(s, seed)).collect();
+    let case = |(covers, on_tape, f, shapes): (&str, &str, Function, _)| Case {
+        covers: covers.into(),
+        on_tape: on_tape.into(),
+        f,
+        inputs: inputs(shapes),
+    };
+    table.into_iter().map(case).collect()
+}
+
+fn all_cases() -> Vec<Case> {
+    let families =
+        [unary_cases(), binary_cases(), reduce_cases(), view_cases(), softmax_cases(), product_cases()];
+    families.into_iter().flatten().collect()
+}
+
+/// Every operation. Those of a family are in its `ALL`; the others are listed by hand.
+fn all_operations() -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = Unary::ALL.iter().map(|op| format!("{op:?}")).collect();
+    all.extend(Binary::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Reduce::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(View::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
+    let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach"];
+    all.extend(others.map(String::from));
+    all
+}
+
+#[test]
+fn every_operation_has_a_case_that_records_it() {
+    let cases = all_cases();
+    let covered: BTreeSet<String> = cases.iter().map(|case| case.covers.clone()).collect();
+    assert_eq!(covered, all_operations(), "cases on the left, operations on the right");
+    for Case { covers, on_tape, f, inputs } in &cases {
+        let tape = GradientTape::new();
+        let vars: Vec<Var<f64>> = inputs.iter().map(|x| tape.var(x)).collect();
+        f(&vars);
+        assert!(tape.to_string().contains(&on_tape[..]), "the case of {covers} does not record it:\n{tape}");
+    }
+}
+
+#[test]
+fn rules_agree_with_differences_to_second_order() {
+    for Case { covers, f, inputs, .. } in all_cases() {
+        let shapes: Vec<_> = inputs.iter().map(Tensor::shape).collect();
+        let entries: usize = inputs.iter().map(Tensor::len).sum();
+        let report = gradcheck(f, &inputs).unwrap_or_else(|e| panic!("{covers} over {shapes:?}: {e}"));
+        assert_eq!(report.checked, 2 * entries, "{covers} over {shapes:?}");
+    }
+}
+
+/// Differences only see the rules in numbers at first order; recorded ones must agree with them.
+#[test]
+fn rules_give_the_same_recorded_as_in_numbers() {
+    for Case { covers, f, inputs, .. } in all_cases() {
+        let tape = GradientTape::new();
+        let vars: Vec<Var<f64>> = inputs.iter().map(|x| tape.var(x)).collect();
+        let y = f(&vars);
+        let seed = from_intervals(&y.shape(), BOTH, 40);
+        let numbers = y.backward_with(&seed);
+        let recorded = tape.try_gradient((y * tape.constant(seed)).sum(), &vars);
+        for (x, recorded) in vars.iter().zip(recorded) {
+            let what = format!("{covers} over {}", x.shape());
+            match (numbers.get(*x), recorded) {
+                (Some(numeric), Ok(recorded)) => assert_close(numeric, &recorded.value(), 1e-15, &what),
+                (numeric, recorded) => assert_eq!(numeric.is_none(), recorded.is_err(), "{what}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_operand_used_twice_gets_both_contributions() {
+    for &op in Binary::ALL {
+        let on_itself: Function = match op {
+            Binary::Add => |v| (v[0] + v[0]) * v[0],
+            Binary::Sub => |v| (v[0] - v[0]) * v[0],
+            Binary::Mul => |v| (v[0] * v[0]) * v[0],
+            Binary::Div => |v| (v[0] / v[0]) * v[0],
+            Binary::Pow => |v| v[0].pow(v[0]) * v[0],
+            Binary::Maximum => |v| v[0].maximum(v[0]) * v[0],
+            Binary::Wins => |v| v[0].wins(v[0]) * v[0],
+            Binary::Equal => |v| v[0].equal(v[0]) * v[0],
+            Binary::Mul0 => |v| v[0].mul0(v[0]) * v[0],
+            other => panic!("{other:?} needs a line here"),
+        };
+        for shape in [SCALAR, &[4], &[2, 3]] {
+            gradcheck(on_itself, &[from_intervals(shape, POSITIVE, 20)])
+                .unwrap_or_else(|e| panic!("{op:?}: {e}"));
+        }
+    }
+    // Whole and reduced, so that one contribution is summed before it is added.
+    gradcheck(|v| v[0] * v[0].sum_axes(&[1], true), &[uniform(&[3, 4], 21)]).unwrap();
+    gradcheck(|v| v[0] / (v[0].square().mean() + 1.0), &[uniform(&[3, 4], 22)]).unwrap();
+    gradcheck(|v| v[0].matmul(v[0].transpose(0, 1)).matmul(v[0]), &[uniform(&[2, 3], 23)]).unwrap();
+    gradcheck(|v| v[0].softmax(0) * v[0].softmax(1) + v[0], &[uniform(&[3, 3], 24)]).unwrap();
+}
+
+/// The first `orders` derivatives of `f` at `x`, by sweeping recorded sweeps.
+fn derivatives(f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>, x: f64, orders: usize) -> Vec<f64> {
+    let tape = GradientTape::new();
+    let x = tape.var(x);
+    let mut y = f(x);
+    let mut all = Vec::new();
+    for _ in 0..orders {
+        y = tape.gradient(y, &[x])[0];
+        all.push(y.item());
+    }
+    all
+}
+
+fn assert_all_close(found: &[f64], expected: &[f64]) {
+    assert_close(&Tensor::from(found.to_vec()), &Tensor::from(expected.to_vec()), 1e-12, "derivatives");
+}
+
+#[test]
+fn third_derivatives_are_those_of_the_textbook() {
+    let x: f64 = 0.7;
+    assert_eq!(derivatives(|x| x.square(), 0.0, 3), [0.0, 2.0, 0.0]);
+    assert_eq!(derivatives(|x| x * x, 0.0, 3), [0.0, 2.0, 0.0]);
+    assert_all_close(
+        &derivatives(|x| x.sqrt(), x, 3),
+        &[0.5 * x.powf(-0.5), -0.25 * x.powf(-1.5), 0.375 * x.powf(-2.5)],
+    );
+    assert_all_close(&derivatives(|x| 1.0 / x, x, 3), &[-x.powi(-2), 2.0 * x.powi(-3), -6.0 * x.powi(-4)]);
+    assert_all_close(&derivatives(|x| x.ln(), x, 3), &[1.0 / x, -x.powi(-2), 2.0 * x.powi(-3)]);
+    assert_all_close(&derivatives(|x| x.powi(4), x, 3), &[4.0 * x.powi(3), 12.0 * x * x, 24.0 * x]);
+    assert_all_close(
+        &derivatives(|x| x.powf(2.5), x, 3),
+        &[2.5 * x.powf(1.5), 3.75 * x.sqrt(), 1.875 / x.sqrt()],
+    );
+    let s = 1.0 / (1.0 + (-x).exp());
+    let ds = s * (1.0 - s);
+    assert_all_close(
+        &derivatives(|x| x.sigmoid(), x, 3),
+        &[ds, ds * (1.0 - 2.0 * s), ds * (1.0 - 6.0 * s + 6.0 * s * s)],
+    );
+    // d/dx of x·|x| is 2|x|, of a pair 2·sign, then 0.
+    assert_all_close(&derivatives(|x| x * x.abs(), -x, 3), &[2.0 * x, -2.0, 0.0]);
+}
+
+/// With t = tanh x, d/dx (P(t)·eᵗ) = (1 - t²)·(P′(t) + P(t))·eᵗ: so a polynomial, from P = 1 on,
+/// gives every derivative of exp(tanh x).
+#[test]
+fn fifth_derivatives_are_those_of_the_recurrence() {
+    let x: f64 = 0.4;
+    let t = x.tanh();
+    let mut p = vec![1.0];
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        let mut sum = p.clone();
+        (1..p.len()).for_each(|i| sum[i - 1] += i as f64 * p[i]);
+        p = vec![0.0; sum.len() + 2];
+        for (i, c) in sum.into_iter().enumerate() {
+            p[i] += c;
+            p[i + 2] -= c;
+        }
+        let at_t: f64 = p.iter().rev().fold(0.0, |value, c| value * t + c);
+        expected.push(at_t * t.exp());
+    }
+    assert_all_close(&derivatives(|x| x.tanh().exp(), x, 5), &expected);
+}
+
+#[test]
+fn derivatives_of_tensors_go_to_any_order_too() {
+    let tape = GradientTape::new();
+    let x = tape.var(uniform(&[2, 3], 30));
+    let mut y = x.exp();
+    for _ in 0..4 {
+        y = tape.gradient(y.sum(), &[x])[0];
+    }
+    assert_close(&y.value(), &x.exp().value(), 1e-14, "exp is its own derivative");
+}

@@ -1,0 +1,103 @@
+//! From the third step of a training loop on, tape, tensors, sweep and optimizer allocate nothing.
+//!
+//! matrixmultiply allocates one packing buffer a call, aligned to 32 bytes or more; nothing of
+//! ours is aligned so far, which tells the two apart.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wengert_nn::prelude::*;
+
+struct Counting;
+
+static OURS: AtomicUsize = AtomicUsize::new(0);
+static PACKING: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(layout: Layout) {
+    let counter = if layout.align() >= 32 { &PACKING } else { &OURS };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout);
+        // SAFETY: the caller's promise is the system allocator's condition.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, hence from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(layout);
+        // SAFETY: as in `dealloc`; the caller promises a valid size.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// Allocations of ours and of matrixmultiply during `f`.
+fn allocations(f: impl FnOnce()) -> (usize, usize) {
+    let before = (OURS.load(Ordering::Relaxed), PACKING.load(Ordering::Relaxed));
+    f();
+    (OURS.load(Ordering::Relaxed) - before.0, PACKING.load(Ordering::Relaxed) - before.1)
+}
+
+#[derive(Module)]
+struct Mlp {
+    hidden: Dense,
+    out: Dense,
+}
+
+impl Forward for Mlp {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.out.forward(self.hidden.forward(x).relu())
+    }
+}
+
+/// Runs the step of the classic MNIST network eight times and asserts what steps 3 to 8 allocate.
+fn steps_allocate_nothing(mut optimizer: impl Optimizer, reset_before_step: bool) {
+    let mut rng = seeded(0);
+    let mut model = Mlp { hidden: Dense::new(784, 512, &mut rng), out: Dense::new(512, 10, &mut rng) };
+    let (images, labels) = (Tensor::uniform(&[128, 784], -1.0, 1.0, &mut rng), Tensor::full(&[128], 3));
+    let mut tape = GradientTape::new();
+    let mut packing = Vec::new();
+    for step in 1..=8 {
+        let (ours, theirs) = allocations(|| {
+            let loss = model.forward(tape.constant(&images)).cross_entropy(&labels);
+            let grads = loss.backward();
+            if reset_before_step {
+                tape.reset();
+                optimizer.step(&mut model, &grads).unwrap();
+            } else {
+                optimizer.step(&mut model, &grads).unwrap();
+                tape.reset();
+            }
+        });
+        if step >= 3 {
+            assert_eq!(ours, 0, "step {step} allocates");
+            packing.push(theirs);
+        }
+    }
+    assert!(packing.iter().all(|n| *n == packing[0]), "one packing buffer a product: {packing:?}");
+}
+
+/// One test, because the counters are the process's.
+#[test]
+fn training_steps_allocate_nothing_from_the_third_on() {
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            steps_allocate_nothing(RmsProp::new(1e-3), true);
+            steps_allocate_nothing(Adam::new(1e-3), true);
+            steps_allocate_nothing(Sgd::new(1e-3).momentum(0.9), true);
+            // Before the reset the tape still holds the parameters: the step swaps buffers.
+            steps_allocate_nothing(RmsProp::new(1e-3), false);
+        });
+    }
+}
