@@ -416,7 +416,10 @@ fn refuses(run: &Run, message: &str) {
 fn missing_folders_and_files_are_named() {
     let place = Place::new();
     let folder = place.dir.path().join("nowhere");
-    let missing = format!("{}: no such folder", folder.display());
+    let missing = format!(
+        "{}: no such folder; expected one with the four files of MNIST, plain or .gz",
+        folder.display()
+    );
     refuses(&place.run(&["--data", folder.to_str().unwrap()]), &missing);
     let mut command = place.command(&["--json"]);
     command.env("MNIST_DIR", &folder);

@@ -31,7 +31,7 @@ struct Options {
     #[arg(long, default_value = "rmsprop")]
     optimizer: OptimizerName,
     /// Learning rate [default: 0.001; 0.1 for sgd]
-    #[arg(long, value_parser = learning_rate)]
+    #[arg(long, value_parser = learning_rate, allow_hyphen_values = true)]
     lr: Option<f64>,
     /// Seed of weights, split and order
     #[arg(long, default_value_t = 0)]

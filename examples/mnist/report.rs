@@ -129,7 +129,8 @@ fn digit(task: &Task, i: usize, row: &[f32]) {
         let bar = "#".repeat((p * 20.0).round() as usize);
         beside.push(format!("  {class}  {:6.2}%  {bar}", p * 100.0));
     }
-    let lines = image.chunks(2 * width).map(|pair| {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(image.chunks(2 * width).map(|pair| {
         let (top, bottom) = pair.split_at(width);
         let below = |x: usize| bottom.get(x).copied().map_or(0, level);
         let block = |x: usize| match (level(top[x]), below(x)) {
@@ -143,7 +144,10 @@ fn digit(task: &Task, i: usize, row: &[f32]) {
             _ => "▒",
         };
         (0..width).map(|x| block(x).repeat(wide)).collect::<String>()
-    });
+    }));
+    while lines.len() > beside.len() && lines.last().is_some_and(|line| line.trim().is_empty()) {
+        lines.pop();
+    }
     let mut beside = beside.into_iter();
     for line in lines {
         say!("  {line}   {}", beside.next().unwrap_or_default());

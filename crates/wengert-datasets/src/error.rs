@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DatasetError {
     /// A folder that is not there.
-    #[error("{}: no such folder", .folder.display())]
+    #[error("{}: no such folder; expected one with the four files of MNIST, plain or .gz", .folder.display())]
     MissingFolder {
         /// Where the folder was expected.
         folder: PathBuf,

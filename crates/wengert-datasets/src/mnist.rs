@@ -175,7 +175,13 @@ mod tests {
         let found = find(Some(&good), environment(&[(VARIABLE, &bad)])).unwrap().unwrap();
         assert_eq!((found.train.len(), found.test.len()), (3, 2));
         let e = find(Some(&bad), environment(&[(VARIABLE, &good)])).unwrap_err();
-        assert_eq!(e.to_string(), format!("{}: no such folder", bad.display()));
+        assert_eq!(
+            e.to_string(),
+            format!(
+                "{}: no such folder; expected one with the four files of MNIST, plain or .gz",
+                bad.display()
+            )
+        );
     }
 
     #[test]
@@ -187,7 +193,10 @@ mod tests {
         let e = find(None, environment(&[(VARIABLE, &bad)])).unwrap_err();
         assert_eq!(
             e.to_string(),
-            format!("the environment variable MNIST_DIR is set, but {}: no such folder", bad.display())
+            format!(
+                "the environment variable MNIST_DIR is set, but {}: no such folder; expected one with the four files of MNIST, plain or .gz",
+                bad.display()
+            )
         );
     }
 

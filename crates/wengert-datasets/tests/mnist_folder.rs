@@ -44,7 +44,13 @@ fn a_missing_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mnist");
     let error = Mnist::load(&path).unwrap_err();
-    assert_eq!(error.to_string(), format!("{}: no such folder", path.display()));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: no such folder; expected one with the four files of MNIST, plain or .gz",
+            path.display()
+        )
+    );
 }
 
 #[test]

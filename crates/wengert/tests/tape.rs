@@ -95,6 +95,8 @@ fn numbers_and_attributes_print_where_they_belong() {
         after(x.slice(&[Span::from(..), (1..).into(), (.., 3).into()])),
         "slice %0, [0..2, 1..3, 0..6 step 3]"
     );
+    assert_eq!(after(x.slice(&[Span::from((.., -1))])), "slice %0, [1..=0 step -1, 0..3, 0..4]");
+    assert_eq!(after(x.max_axes(&[1], true)), "max %0, axes=[1], keepdim");
     assert_eq!(after(x.matmul_nt(x)), "matmul %0, %0ᵀ");
     assert_eq!(after(x.detach()), "detach %0");
     assert_eq!(after(tape.var(1.0).sum()), format!("sum %{}", tape.len() - 2));

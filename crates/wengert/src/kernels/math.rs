@@ -140,26 +140,20 @@ mod tests {
 
     type Function<T> = fn(T) -> T;
 
-    /// 1.0 for a result one ulp off; 0 where both are NaN, the same infinity or the same zero.
+    /// 1.0 for a result one ulp off; 0 where both are NaN or the same infinity.
     macro_rules! ulps {
         ($got:expr, $exact:expr, $t:ident) => {{
             let (got, exact): ($t, f64) = ($got, $exact);
             let rounded = exact as $t;
-            if (got.is_nan() && rounded.is_nan()) || got == rounded && (got != 0.0 || exact.abs() < 1e-290) {
-                if got.is_infinite() || got.is_nan() {
-                    0.0
-                } else {
-                    (got as f64 - exact).abs() / step!(rounded, $t)
-                }
+            if (got.is_nan() && rounded.is_nan()) || (got == rounded && got.is_infinite()) {
+                0.0
             } else {
-                (got as f64 - exact).abs() / step!(rounded, $t)
+                let (bits, mantissa) = (rounded.abs().min($t::MAX).to_bits(), <$t>::MANTISSA_DIGITS - 1);
+                let power_of_two = $t::from_bits(bits >> mantissa << mantissa);
+                let ulp = (power_of_two * $t::EPSILON).max($t::from_bits(1));
+                let error = (got as f64 - exact).abs() / ulp as f64;
+                if error.is_nan() { f64::INFINITY } else { error }
             }
-        }};
-    }
-    macro_rules! step {
-        ($x:expr, $t:ident) => {{
-            let x = $x.abs().min($t::MAX / 2.0);
-            ($t::from_bits(x.to_bits() + 1) - x) as f64
         }};
     }
 
@@ -210,5 +204,17 @@ mod tests {
             }
             assert!(worst <= bound, "{name}: {worst} ulp at {at:e}");
         }
+    }
+
+    #[test]
+    fn zeros_keep_their_sign_and_tiny_numbers_themselves() {
+        for x in [-0.0, 1e-310, -1e-310, 1e-20] {
+            assert_eq!(super::f64::tanh(x).to_bits(), x.to_bits());
+        }
+        for x in [-0.0, 1e-40, -1e-40, 1e-20] {
+            assert_eq!(super::f32::tanh(x).to_bits(), x.to_bits());
+        }
+        assert_eq!((super::f32::exp(-0.0), super::f64::exp(-0.0)), (1.0, 1.0));
+        assert_eq!((super::f32::sigmoid(-0.0), super::f64::sigmoid(-0.0)), (0.5, 0.5));
     }
 }

@@ -13,27 +13,30 @@ use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 use crate::var::Var;
 
-/// A matrix product of the last two axes, either operand read as its transpose.
+/// A matrix product of the last two axes, an operand perhaps read as its transpose.
 ///
 /// As in NumPy, a vector counts as a row on the left and as a column on the right, and leading
-/// axes broadcast.
+/// axes broadcast. These three are closed under their own rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Product {
-    /// Whether the first operand is read transposed.
-    pub transpose_a: bool,
-    /// Whether the second operand is read transposed.
-    pub transpose_b: bool,
+pub enum Product {
+    /// A·B
+    NN,
+    /// A·Bᵀ
+    NT,
+    /// Aᵀ·B
+    TN,
 }
 
 impl Product {
-    /// A·B
-    pub const NN: Product = Product { transpose_a: false, transpose_b: false };
-    /// A·Bᵀ
-    pub const NT: Product = Product { transpose_a: false, transpose_b: true };
-    /// Aᵀ·B
-    pub const TN: Product = Product { transpose_a: true, transpose_b: false };
-    /// Aᵀ·Bᵀ
-    pub const TT: Product = Product { transpose_a: true, transpose_b: true };
+    /// Whether the first operand is read transposed.
+    pub fn transposes_a(self) -> bool {
+        self == Product::TN
+    }
+
+    /// Whether the second operand is read transposed.
+    pub fn transposes_b(self) -> bool {
+        self == Product::NT
+    }
 
     pub(crate) fn shape(self, a: &Shape, b: &Shape) -> Result<Shape, ShapeError> {
         if a.is_empty() || b.is_empty() {
@@ -56,12 +59,12 @@ impl Product {
 
     /// The first operand as it is multiplied: a vector is a row.
     fn left(self, a: &Shape) -> Shape {
-        if a.len() == 1 { [1, a[0]].into() } else { transposed(a, self.transpose_a) }
+        if a.len() == 1 { [1, a[0]].into() } else { transposed(a, self.transposes_a()) }
     }
 
     /// The second operand as it is multiplied: a vector is a column.
     fn right(self, b: &Shape) -> Shape {
-        if b.len() == 1 { [b[0], 1].into() } else { transposed(b, self.transpose_b) }
+        if b.len() == 1 { [b[0], 1].into() } else { transposed(b, self.transposes_b()) }
     }
 
     pub(crate) fn forward<T: Float>(
@@ -79,9 +82,9 @@ impl Product {
         let (left, right) = (self.left(a.shape()), self.right(b.shape()));
         let ([.., m, k], [.., _, n]) = (&left[..], &right[..]) else { unreachable!("at least two axes") };
         let (m, k, n) = (*m, *k, *n);
-        let matrix_a = |data| matrix(data, m, k, self.transpose_a && a.ndim() > 1);
-        let matrix_b = |data| matrix(data, k, n, self.transpose_b && b.ndim() > 1);
-        if right.len() == 2 && !self.transpose_a {
+        let matrix_a = |data| matrix(data, m, k, self.transposes_a() && a.ndim() > 1);
+        let matrix_b = |data| matrix(data, k, n, self.transposes_b() && b.ndim() > 1);
+        if right.len() == 2 && !self.transposes_a() {
             // One second operand for the whole batch: its rows are the rows of one product.
             let rows: usize = left[..left.len() - 1].iter().product();
             let a = matrix(a.as_slice(), rows, k, false);
@@ -110,7 +113,7 @@ impl Product {
         if shape_a.len() == 1 || shape_b.len() == 1 {
             return self.vjp_vectors(wrt, a, b, y_bar, into);
         }
-        if shape_b.len() == 2 && shape_a.len() > 2 && !self.transpose_a {
+        if shape_b.len() == 2 && shape_a.len() > 2 && !self.transposes_a() {
             // The batch's rows are the rows of one product, so that b̄ is summed inside it.
             let rows = |s: &Shape| Shape::from([s[..s.len() - 1].iter().product(), s[s.len() - 1]]);
             let (a2, y2) = (a.reshape(&rows(&shape_a)), y_bar.reshape(&rows(&y_bar.shape())));
@@ -123,8 +126,6 @@ impl Product {
             (Product::NT, _) => into.add_product(Product::TN, &y_bar, a),
             (Product::TN, 0) => into.add_product(Product::NT, b, &y_bar),
             (Product::TN, _) => into.add_product(Product::NN, a, &y_bar),
-            (Product::TT, 0) => into.add_product(Product::TT, b, &y_bar),
-            (Product::TT, _) => into.add_product(Product::TT, &y_bar, a),
         }
     }
 
@@ -142,9 +143,11 @@ impl Product {
         let as_column =
             |x: &V, s: &Shape| if s.len() == 1 { x.reshape(&[s[0], 1].into()) } else { x.clone() };
         let (a2, b2) = (as_row(a, &shape_a), as_column(b, &shape_b));
-        let product = Product {
-            transpose_a: self.transpose_a && shape_a.len() > 1,
-            transpose_b: self.transpose_b && shape_b.len() > 1,
+        // A vector has no transpose to be read as.
+        let product = match self {
+            Product::NT if shape_b.len() == 1 => Product::NN,
+            Product::TN if shape_a.len() == 1 => Product::NN,
+            product => product,
         };
         let y2 = y_bar.reshape(&product.shape(&a2.shape(), &b2.shape()).expect("shape() has passed"));
         let matrix = if wrt == 0 { a2.shape() } else { b2.shape() };

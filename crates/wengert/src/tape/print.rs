@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 use std::fmt;
 
 impl<T: Float> GradientTape<T> {
-    /// Name and operands: `mul 4.9, %0`.
+    /// Name and operands: `mul %0, 4.9`.
     fn expression(&self, node: &Node<T>) -> String {
         let arena = self.arena.borrow();
         let mut operands: Vec<String> = arena.inputs(node).iter().map(|&i| NodeId(i).to_string()).collect();
@@ -21,25 +21,35 @@ impl<T: Float> GradientTape<T> {
                 Some(Place::Last) => operands.push(arena.attributes.numbers(node.inputs[1])[0].to_string()),
                 None => {}
             },
-            Op::Reduce { axes, .. } => {
+            Op::Reduce { axes, keepdim, .. } => {
                 let all = arena.nodes[node.inputs[0] as usize].slot;
                 let ndim = arena.values.get(all as usize).map_or(0, |x| x.ndim());
                 if axes != crate::Axes::all(ndim) {
                     operands.push(format!("axes={axes:?}"));
+                }
+                if keepdim {
+                    operands.push("keepdim".into());
                 }
             }
             Op::Softmax(_, axes) => operands.push(format!("axes={axes:?}")),
             Op::View(View::Permute, at) => operands.push(format!("axes={:?}", arena.attributes.list(at))),
             Op::View(View::Concat, at) => operands.push(format!("axis={}", arena.attributes.list(at)[0])),
             Op::View(View::Slice, at) => {
-                let spans = arena.attributes.list(at).chunks_exact(3).map(|s| match s[2] as isize {
-                    1 => format!("{}..{}", s[0], s[0] + s[1]),
-                    step => format!("{}..{} step {step}", s[0], s[0] as isize + s[1] as isize * step),
+                let spans = arena.attributes.list(at).chunks_exact(3).map(|s| match (s[1], s[2] as isize) {
+                    (count, 1) => format!("{}..{}", s[0], s[0] + count),
+                    (count, step @ 2..) => format!("{}..{} step {step}", s[0], s[0] + count * step as usize),
+                    // Down to position 0 there is no end to be named before it.
+                    (count, step) => {
+                        let last = s[0] as isize + (count as isize - 1) * step;
+                        format!("{}..={last} step {step}", s[0])
+                    }
                 });
                 operands.push(format!("[{}]", spans.collect::<Vec<_>>().join(", ")));
             }
             Op::Matmul(p) => {
-                for (transposed, operand) in [p.transpose_a, p.transpose_b].into_iter().zip(&mut operands) {
+                for (transposed, operand) in
+                    [p.transposes_a(), p.transposes_b()].into_iter().zip(&mut operands)
+                {
                     operand.push_str(if transposed { "ᵀ" } else { "" });
                 }
             }
