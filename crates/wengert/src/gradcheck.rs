@@ -133,6 +133,8 @@ impl GradCheck {
             .map(|&v| grads.get(v).cloned().unwrap_or_else(|| Tensor::zeros(&v.shape())))
             .collect();
 
+        self.compare_sweeps(order, &analytic, &tape.gradient(value, &vars))?;
+
         let entries: usize = inputs.iter().map(Tensor::len).sum();
         let directions = self.directions.unwrap_or(if entries > 256 { 8 } else { 0 });
         if directions > 0 {
@@ -156,6 +158,28 @@ impl GradCheck {
                 let moved = |h: f64| projected.at(inputs, |a, b| if (a, b) == (i, j) { h } else { 0.0 });
                 let entry = Entry::Of { input: i, index: unravel(j, x.shape()) };
                 self.compare(order, entry, analytic[i].as_slice()[j], self.difference(h, moved), report)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The recorded sweep has fused rules in another form than the numeric one: both must agree.
+    fn compare_sweeps(
+        &self,
+        order: usize,
+        numeric: &[Tensor<f64>],
+        recorded: &[Var<'_, f64>],
+    ) -> Result<(), GradCheckError> {
+        for (input, (numeric, recorded)) in numeric.iter().zip(recorded).enumerate() {
+            let recorded = recorded.value();
+            for (j, (&a, &b)) in numeric.as_slice().iter().zip(recorded.as_slice()).enumerate() {
+                // Equal infinities and NaN agree here; the differences have their say on them.
+                let same = a == b || (a.is_nan() && b.is_nan());
+                let within = same || (a - b).abs() <= self.atol + self.rtol * a.abs().max(b.abs());
+                if !within {
+                    let entry = Entry::Of { input, index: unravel(j, numeric.shape()) };
+                    return Err(GradCheckError::Sweeps { order, entry, backward: a, gradient: b });
+                }
             }
         }
         Ok(())
@@ -298,6 +322,18 @@ pub enum GradCheckError {
         error: f64,
         /// How much they may.
         allowed: f64,
+    },
+    /// The numeric sweep (`backward`) and the recorded one (`gradient`) differ.
+    #[error("derivative {order} of {entry}: backward says {backward:e}, gradient says {gradient:e}")]
+    Sweeps {
+        /// 1 for the gradient, 2 for the gradient of a projection of it.
+        order: usize,
+        /// Which derivative.
+        entry: Entry,
+        /// What the numeric sweep computed.
+        backward: f64,
+        /// What the recorded sweep computed.
+        gradient: f64,
     },
     /// The function is not finite at the given inputs, so differences say nothing.
     #[error(

@@ -262,3 +262,19 @@ fn messages_name_order_entry_and_both_numbers() {
         "the function (for derivative 1) is NaN at the given inputs: check at a point where it is finite"
     );
 }
+
+/// The numeric rules of softmax, its logarithm and cross-entropy are fused, the recorded ones are
+/// not: a check runs both at each order, so that neither can be wrong alone.
+#[test]
+fn a_check_compares_both_sweeps() {
+    let logits = tensor![[0.3, -1.2, 0.8], [1.5, 0.1, -0.4]];
+    let checks: [Function; 3] =
+        [|v| v[0].softmax(-1), |v| v[0].log_softmax(0), |v| v[0].cross_entropy_rows(&tensor![2, 0])];
+    for check in checks {
+        assert_eq!(gradcheck(check, std::slice::from_ref(&logits)).map(|report| report.checked), Ok(12));
+    }
+    let entry = Entry::Of { input: 0, index: vec![1, 2] };
+    let error = GradCheckError::Sweeps { order: 1, entry, backward: 0.5, gradient: -0.5 };
+    let text = "derivative 1 of input 0 at [1, 2]: backward says 5e-1, gradient says -5e-1";
+    assert_eq!(error.to_string(), text);
+}
