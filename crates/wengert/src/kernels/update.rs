@@ -3,8 +3,8 @@
 //! The rule is a closure over one element. Its results go to local arrays, a block at a time, before
 //! they go out: so the compiler knows that nothing which the closure has borrowed is written to
 //! inside the loop, and vectorises whatever it is. Without it a closure that captures by reference
-//! ran one element at a time: 0.75 ms instead of 0.11 for the 401,408 weights of a dense layer
-//! under RMSprop.
+//! ran one element at a time, and a whole RMSprop step of a 784-512-10 network took 2.7 ms instead
+//! of 1.6 (batch 128, one core with AVX-512, a busy machine).
 
 use super::parallel;
 use super::simd::{Kernel, Level};
