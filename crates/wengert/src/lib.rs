@@ -2,9 +2,11 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod dual;
 mod eager;
 mod element;
 mod error;
+mod forward;
 mod gradcheck;
 mod gradients;
 pub mod kernels;

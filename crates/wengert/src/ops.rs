@@ -14,7 +14,7 @@ pub(crate) mod view;
 
 use crate::element::Float;
 use crate::error::ShapeError;
-use crate::kernels::Operand;
+use crate::kernels::{Kernels, Operand};
 use crate::pool::Pool;
 use crate::shape::{Axes, Shape};
 use crate::tape::arena::Attributes;
@@ -123,7 +123,7 @@ impl Op {
     }
 
     /// The result, of the shape that [`Op::shape`] found.
-    pub(crate) fn forward<T: Float>(
+    pub(crate) fn forward<T: Kernels>(
         self,
         inputs: &[&Tensor<T>],
         shape: Shape,
@@ -172,6 +172,6 @@ impl Op {
 }
 
 /// A tensor as the broadcasting kernels take it.
-pub(crate) fn operand<T: Float>(x: &Tensor<T>) -> Operand<'_, T> {
+pub(crate) fn operand<T: Kernels>(x: &Tensor<T>) -> Operand<'_, T> {
     Operand { data: x.as_slice(), shape: x.shape() }
 }

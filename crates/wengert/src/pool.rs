@@ -5,7 +5,7 @@
 //! taking it again allocates neither elements nor counts. A length that no step has asked for in
 //! [`MAX_AGE`] resets is freed, so that data of ever new lengths cannot pile up.
 
-use crate::element::Float;
+use crate::kernels::Kernels;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ struct Class<T> {
     last_taken: u32,
 }
 
-impl<T: Float> Pool<T> {
+impl<T: Kernels> Pool<T> {
     pub(crate) fn new() -> Pool<T> {
         Pool { classes: HashMap::default(), age: 0 }
     }
@@ -41,11 +41,11 @@ impl<T: Float> Pool<T> {
         #[allow(unused_mut)]
         let mut buffer = class.free.pop().unwrap_or_else(|| {
             class.made += 1;
-            Arc::new(vec![T::zero(); len])
+            Arc::new(vec![T::default(); len])
         });
         // What a kernel forgets to write must not look like a number.
         #[cfg(debug_assertions)]
-        Arc::get_mut(&mut buffer).expect("the pool holds unshared buffers").fill(T::nan());
+        Arc::get_mut(&mut buffer).expect("the pool holds unshared buffers").fill(T::from_f64(f64::NAN));
         buffer
     }
 
@@ -62,7 +62,7 @@ impl<T: Float> Pool<T> {
     /// A tensor of `shape` that `fill` writes every element of.
     pub(crate) fn build(&mut self, shape: Shape, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
         if shape.is_empty() {
-            let mut x = [T::nan()];
+            let mut x = [T::from_f64(f64::NAN)];
             fill(&mut x);
             return Tensor::scalar(x[0]);
         }

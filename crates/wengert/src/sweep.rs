@@ -167,7 +167,7 @@ impl<T: Float> GradientTape<T> {
                 let i = input as usize;
                 if leads[i] && self.arena.borrow().nodes[i].wants() {
                     let mut into = Adjoint { shape: vars[wrt].shape(), value: adjoints[i].take() };
-                    let numbers = self.numbers_of(&node);
+                    let numbers = self.arena.borrow().numbers_of(&node);
                     self.relocated(node.location, || {
                         contribute(&node, numbers, wrt, &vars, &y, y_bar, &mut into)
                     });
@@ -194,15 +194,6 @@ impl<T: Float> GradientTape<T> {
 
     fn input_ids(&self, node: &Node<T>) -> SmallVec<[u32; 3]> {
         SmallVec::from_slice(self.arena.borrow().inputs(node))
-    }
-
-    fn numbers_of(&self, node: &Node<T>) -> [f64; 2] {
-        match node.op {
-            Op::Unary(op) if op.number_place().is_some() => {
-                self.arena.borrow().attributes.numbers(node.inputs[1])
-            }
-            _ => [0.0; 2],
-        }
     }
 }
 
@@ -319,7 +310,8 @@ fn sweep_node<T: Float>(tape: &GradientTape<T>, adjoints: &mut Adjoints<T>, id: 
         let input = tape.arena.borrow().nodes[i];
         let value = adjoints.take(&input, i, false).map(|x| Eager::new(tape, x));
         let mut into = Adjoint { shape: inputs[wrt].shape(), value };
-        contribute(&node, tape.numbers_of(&node), wrt, &inputs, &y, y_bar, &mut into);
+        let numbers = tape.arena.borrow().numbers_of(&node);
+        contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
         if let Some(value) = into.value {
             adjoints.put(&input, i, value.into_value());
         }
@@ -337,6 +329,22 @@ impl<'t, T: Float> TensorOps<T> for Var<'t, T> {
 
     fn attribute_list(&self, at: At) -> SmallVec<[usize; 18]> {
         SmallVec::from_slice(self.tape().arena.borrow().attributes.list(at))
+    }
+
+    fn indices(&self, indices: Tensor<usize>) -> At {
+        self.tape().push_indices(indices)
+    }
+
+    fn attribute_indices(&self, at: At) -> Tensor<usize> {
+        self.tape().arena.borrow().attributes.indices(at).clone()
+    }
+
+    fn value(&self) -> Tensor<T> {
+        (*self).value()
+    }
+
+    fn constant(&self, value: Tensor<T>) -> Self {
+        self.tape().constant(value)
     }
 
     fn apply(op: Op, inputs: &[&Self]) -> Self {

@@ -5,6 +5,7 @@
 //! make once, so that every kernel may assume contiguous slices.
 
 mod create;
+mod methods;
 mod print;
 
 use crate::element::Element;

@@ -320,6 +320,38 @@ fn rules_give_the_same_recorded_as_in_numbers() {
     }
 }
 
+fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum()
+}
+
+/// <J v, w> = <v, Jᵀ w>, where J v is forward mode, which uses no rule; then the same of the
+/// recorded gradient, whose Jacobian is the Hessian. No step size, so nearly all digits agree.
+#[test]
+fn rules_are_the_transpose_of_forward_mode() {
+    for Case { covers, f, inputs, .. } in all_cases() {
+        let tape = GradientTape::new();
+        let vars: Vec<Var<f64>> = inputs.iter().map(|x| tape.var(x)).collect();
+        let along: Vec<Tensor<f64>> =
+            inputs.iter().zip(50..).map(|(x, seed)| uniform(x.shape(), seed)).collect();
+        let mut y = f(&vars);
+        for order in 1..=2 {
+            let seed = from_intervals(&y.shape(), BOTH, 41);
+            let forward = dot(&tape.jvp(&[y], &vars, &along)[0], &seed);
+            let grads = y.backward_with(&seed);
+            let terms = vars.iter().zip(&along).map(|(x, v)| grads.get(*x).map_or(0.0, |g| dot(g, v)));
+            let reverse: f64 = terms.sum();
+            let scale = 1f64.max(forward.abs()).max(reverse.abs());
+            assert!(
+                (forward - reverse).abs() <= 1e-11 * scale,
+                "{covers}, order {order}: forward {forward:e}, reverse {reverse:e}"
+            );
+            let recorded = tape.gradient((y * tape.constant(seed)).sum(), &vars);
+            let terms = recorded.into_iter().zip(&along).map(|(g, v)| (g * tape.constant(v)).sum());
+            y = terms.reduce(|a, b| a + b).expect("at least one input");
+        }
+    }
+}
+
 #[test]
 fn an_operand_used_twice_gets_both_contributions() {
     for &op in Binary::ALL {

@@ -28,6 +28,7 @@ pub(crate) mod movement;
 #[cfg(test)]
 mod naive;
 mod parallel;
+mod plain;
 mod simd;
 mod softmax;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tests;
 mod thin;
 mod update;
 
+use crate::element::Element;
 use crate::ops::{Binary, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
@@ -99,42 +101,64 @@ impl<'a, T> Matrix<'a, T> {
 }
 
 /// What the loops need of a number beyond the rules' arithmetic.
-pub(crate) trait Lane:
-    Real + Kernels + PartialOrd + AddAssign + Send + Sync + std::fmt::Debug + gemm::Gemm
-{
+pub(crate) trait Lane: Real + RuleKernels + PartialOrd + AddAssign + gemm::Gemm {
     const ZERO: Self;
     const ONE: Self;
     const LOWEST: Self;
     const HIGHEST: Self;
 }
 
-/// The loops that operations are made of, for one element type.
+/// The forward loops that operations are made of, for one element type.
+///
+/// Sealed: `f32` and `f64` implement it, and the dual numbers of the forward mode.
+pub trait Kernels: Element {
+    /// y = f(x) of one element.
+    fn unary_one(op: Unary, c: Numbers, x: Self) -> Self;
+    /// y = f(a, b) of one element.
+    fn binary_one(op: Binary, a: Self, b: Self) -> Self;
+    /// `out = f(x)`.
+    fn unary(op: Unary, c: Numbers, x: &[Self], out: &mut [Self]);
+    /// `out = f(a, b)`, both stretched to `shape`.
+    fn binary(op: Binary, a: Operand<Self>, b: Operand<Self>, shape: &[usize], out: &mut [Self]);
+
+    /// Sum of each group; of nothing, 0.
+    fn sum(x: &[Self], g: Groups, out: &mut [Self]);
+    /// Largest of each group; NaN wins; of nothing, -∞.
+    fn max(x: &[Self], g: Groups, out: &mut [Self]);
+    /// ln(sum(eˣ)) of each group, stable; of nothing or of -∞ alone, -∞.
+    fn logsumexp(x: &[Self], g: Groups, out: &mut [Self]);
+    /// eˣ / sum(eˣ) in each group, stable; a group of -∞ alone gives zeros.
+    fn softmax(x: &[Self], g: Groups, out: &mut [Self]);
+    /// x - ln(sum(eˣ)) in each group, stable; a group of -∞ alone gives -∞.
+    fn log_softmax(x: &[Self], g: Groups, out: &mut [Self]);
+    /// ln(sum(eˣ)) - x\[label\] of each row of `logits`, `[labels.len(), classes]`.
+    fn cross_entropy(logits: &[Self], labels: &[usize], classes: usize, losses: &mut [Self]);
+
+    /// `c = a·b`, or `c += a·b`; `c` is row-major, `[a.rows, b.cols]`.
+    ///
+    /// # Panics
+    /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
+    fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
+}
+
+/// The loops of derivative rules, for one element type.
 ///
 /// Sealed: `f32` and `f64` implement it. The bound to use is [`Float`](crate::Float).
-pub trait Kernels: Copy + crate::element::sealed::Sealed + 'static {
+pub trait RuleKernels: Kernels {
     /// Marks an adjoint that nothing has reached yet: a signalling NaN, which arithmetic, whose
     /// NaNs are quiet, never makes.
     const UNREACHED: Self;
-    /// Whether the bits are those of [`UNREACHED`](Kernels::UNREACHED).
+    /// Whether the bits are those of [`UNREACHED`](RuleKernels::UNREACHED).
     fn is_unreached(self) -> bool;
 
-    /// y = f(x) of one element.
-    fn unary_one(op: Unary, c: Numbers, x: Self) -> Self;
     /// x̄ = ȳ · f′(x) of one element.
     fn unary_vjp_one(op: Unary, c: Numbers, x: Self, y: Self, y_bar: Self) -> Self;
-    /// y = f(a, b) of one element.
-    fn binary_one(op: Binary, a: Self, b: Self) -> Self;
     /// ȳ · ∂f/∂a (`wrt` 0) or ȳ · ∂f/∂b (`wrt` 1) of one element.
     fn binary_vjp_one(op: Binary, wrt: usize, a: Self, b: Self, y: Self, y_bar: Self) -> Self;
-
-    /// `out = f(x)`.
-    fn unary(op: Unary, c: Numbers, x: &[Self], out: &mut [Self]);
     /// `x_bar += y_bar · f′(x)`.
     fn unary_vjp(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self]);
     /// `y_bar = y_bar · f′(x)`.
     fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &mut [Self]);
-    /// `out = f(a, b)`, both stretched to `shape`.
-    fn binary(op: Binary, a: Operand<Self>, b: Operand<Self>, shape: &[usize], out: &mut [Self]);
     /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` and `y_bar` have.
     #[allow(clippy::too_many_arguments)]
     fn binary_vjp(
@@ -149,23 +173,10 @@ pub trait Kernels: Copy + crate::element::sealed::Sealed + 'static {
     );
     /// `acc += x`.
     fn add_assign(acc: &mut [Self], x: &[Self]);
-
-    /// Sum of each group; of nothing, 0.
-    fn sum(x: &[Self], g: Groups, out: &mut [Self]);
-    /// Largest of each group; NaN wins; of nothing, -∞.
-    fn max(x: &[Self], g: Groups, out: &mut [Self]);
-    /// ln(sum(eˣ)) of each group, stable; of nothing or of -∞ alone, -∞.
-    fn logsumexp(x: &[Self], g: Groups, out: &mut [Self]);
-    /// eˣ / sum(eˣ) in each group, stable; a group of -∞ alone gives zeros.
-    fn softmax(x: &[Self], g: Groups, out: &mut [Self]);
-    /// x - ln(sum(eˣ)) in each group, stable; a group of -∞ alone gives -∞.
-    fn log_softmax(x: &[Self], g: Groups, out: &mut [Self]);
     /// `y_bar = y·(y_bar - sum(y·y_bar))` in each group.
     fn softmax_vjp(y: &[Self], g: Groups, y_bar: &mut [Self]);
     /// `y_bar = y_bar - eʸ·sum(y_bar)` in each group.
     fn log_softmax_vjp(y: &[Self], g: Groups, y_bar: &mut [Self]);
-    /// ln(sum(eˣ)) - x\[label\] of each row of `logits`, `[labels.len(), classes]`.
-    fn cross_entropy(logits: &[Self], labels: &[usize], classes: usize, losses: &mut [Self]);
     /// `out` = losses_bar · (softmax - one_hot), row by row.
     fn cross_entropy_vjp(
         logits: &[Self],
@@ -174,12 +185,6 @@ pub trait Kernels: Copy + crate::element::sealed::Sealed + 'static {
         losses_bar: &[Self],
         out: &mut [Self],
     );
-
-    /// `c = a·b`, or `c += a·b`; `c` is row-major, `[a.rows, b.cols]`.
-    ///
-    /// # Panics
-    /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
-    fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
 }
 
 macro_rules! kernels {
@@ -192,53 +197,19 @@ macro_rules! kernels {
         }
 
         impl Kernels for $t {
-            const UNREACHED: $t = $t::from_bits($unreached);
-            #[inline(always)]
-            fn is_unreached(self) -> bool {
-                self.to_bits() == $unreached
-            }
             #[inline(always)]
             fn unary_one(op: Unary, c: Numbers, x: $t) -> $t {
                 op.value(c, x)
             }
             #[inline(always)]
-            fn unary_vjp_one(op: Unary, c: Numbers, x: $t, y: $t, y_bar: $t) -> $t {
-                op.vjp(c, x, y, y_bar)
-            }
-            #[inline(always)]
             fn binary_one(op: Binary, a: $t, b: $t) -> $t {
                 op.value(a, b)
-            }
-            #[inline(always)]
-            fn binary_vjp_one(op: Binary, wrt: usize, a: $t, b: $t, y: $t, y_bar: $t) -> $t {
-                op.vjp(wrt, a, b, y, y_bar)
             }
             fn unary(op: Unary, c: Numbers, x: &[$t], out: &mut [$t]) {
                 elementwise::unary(Level::current(), op, c, x, out);
             }
-            fn unary_vjp(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &[$t], x_bar: &mut [$t]) {
-                elementwise::unary_vjp(Level::current(), op, c, x, y, y_bar, x_bar);
-            }
-            fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &mut [$t]) {
-                elementwise::unary_vjp_in_place(Level::current(), op, c, x, y, y_bar);
-            }
             fn binary(op: Binary, a: Operand<$t>, b: Operand<$t>, shape: &[usize], out: &mut [$t]) {
                 broadcast::binary(Level::current(), op, a, b, shape, out);
-            }
-            fn binary_vjp(
-                op: Binary,
-                wrt: usize,
-                a: Operand<$t>,
-                b: Operand<$t>,
-                shape: &[usize],
-                y: &[$t],
-                y_bar: &[$t],
-                out: &mut [$t],
-            ) {
-                broadcast::binary_vjp(Level::current(), op, wrt, a, b, shape, y, y_bar, out);
-            }
-            fn add_assign(acc: &mut [$t], x: &[$t]) {
-                elementwise::add_assign(Level::current(), acc, x);
             }
             fn sum(x: &[$t], g: Groups, out: &mut [$t]) {
                 fold::sum(Level::current(), x, g, out);
@@ -255,14 +226,54 @@ macro_rules! kernels {
             fn log_softmax(x: &[$t], g: Groups, out: &mut [$t]) {
                 softmax::log_softmax(Level::current(), x, g, out);
             }
+            fn cross_entropy(logits: &[$t], labels: &[usize], classes: usize, losses: &mut [$t]) {
+                cross_entropy::losses(Level::current(), logits, labels, classes, losses);
+            }
+            fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
+                gemm::gemm(Level::current(), a, b, accumulate, c);
+            }
+        }
+
+        impl RuleKernels for $t {
+            const UNREACHED: $t = $t::from_bits($unreached);
+            #[inline(always)]
+            fn is_unreached(self) -> bool {
+                self.to_bits() == $unreached
+            }
+            #[inline(always)]
+            fn unary_vjp_one(op: Unary, c: Numbers, x: $t, y: $t, y_bar: $t) -> $t {
+                op.vjp(c, x, y, y_bar)
+            }
+            #[inline(always)]
+            fn binary_vjp_one(op: Binary, wrt: usize, a: $t, b: $t, y: $t, y_bar: $t) -> $t {
+                op.vjp(wrt, a, b, y, y_bar)
+            }
+            fn unary_vjp(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &[$t], x_bar: &mut [$t]) {
+                elementwise::unary_vjp(Level::current(), op, c, x, y, y_bar, x_bar);
+            }
+            fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &mut [$t]) {
+                elementwise::unary_vjp_in_place(Level::current(), op, c, x, y, y_bar);
+            }
+            fn binary_vjp(
+                op: Binary,
+                wrt: usize,
+                a: Operand<$t>,
+                b: Operand<$t>,
+                shape: &[usize],
+                y: &[$t],
+                y_bar: &[$t],
+                out: &mut [$t],
+            ) {
+                broadcast::binary_vjp(Level::current(), op, wrt, a, b, shape, y, y_bar, out);
+            }
+            fn add_assign(acc: &mut [$t], x: &[$t]) {
+                elementwise::add_assign(Level::current(), acc, x);
+            }
             fn softmax_vjp(y: &[$t], g: Groups, y_bar: &mut [$t]) {
                 softmax::softmax_vjp(Level::current(), y, g, y_bar);
             }
             fn log_softmax_vjp(y: &[$t], g: Groups, y_bar: &mut [$t]) {
                 softmax::log_softmax_vjp(Level::current(), y, g, y_bar);
-            }
-            fn cross_entropy(logits: &[$t], labels: &[usize], classes: usize, losses: &mut [$t]) {
-                cross_entropy::losses(Level::current(), logits, labels, classes, losses);
             }
             fn cross_entropy_vjp(
                 logits: &[$t],
@@ -272,9 +283,6 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
-            }
-            fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
-                gemm::gemm(Level::current(), a, b, accumulate, c);
             }
         }
     };

@@ -4,7 +4,7 @@
 //! one pair of strides serves are merged, runs that lie alike on both sides are copied whole, and
 //! where the unit strides belong to different axes (a transpose) the two are walked in squares, so
 //! that cache lines are used up on both sides. Elements move as words of their size, so that the
-//! loops are compiled here, three times, whatever the types.
+//! loops are compiled here, once a size, whatever the types.
 
 use super::parallel::{self, Rows};
 use crate::element::Element;
@@ -117,10 +117,14 @@ unsafe fn copy<T: Element>(from: *const T, to: *mut T, axes: &[Axis]) {
             (1, _) => copy_u8(from.cast(), to.cast(), axes),
             (4, 4) => copy_u32(from.cast(), to.cast(), axes),
             (8, 8) => copy_u64(from.cast(), to.cast(), axes),
+            (16, 8) => copy_pair(from.cast(), to.cast(), axes),
             _ => copy_words(from, to, axes),
         }
     }
 }
+
+/// Two words: a dual number.
+type Pair = [u64; 2];
 
 macro_rules! copies {
     ($($name:ident $word:ident)*) => {$(
@@ -136,7 +140,7 @@ macro_rules! copies {
     )*};
 }
 
-copies! { copy_u8 u8 copy_u32 u32 copy_u64 u64 }
+copies! { copy_u8 u8 copy_u32 u32 copy_u64 u64 copy_pair Pair }
 
 /// # Safety
 /// As [`copy`].

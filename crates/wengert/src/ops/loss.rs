@@ -6,6 +6,7 @@
 use super::{At, Op};
 use crate::element::Float;
 use crate::error::ShapeError;
+use crate::kernels::Kernels;
 use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
@@ -36,7 +37,7 @@ pub(crate) fn shape(logits: &Shape, labels: &Tensor<usize>) -> Result<Shape, Sha
     }
 }
 
-pub(crate) fn forward<T: Float>(
+pub(crate) fn forward<T: Kernels>(
     logits: &Tensor<T>,
     labels: &Tensor<usize>,
     shape: Shape,

@@ -6,7 +6,7 @@
 use super::{Op, Reduce};
 use crate::element::Float;
 use crate::error::ShapeError;
-use crate::kernels::Matrix;
+use crate::kernels::{Kernels, Matrix};
 use crate::pool::Pool;
 use crate::shape::{Axes, Shape};
 use crate::tensor::Tensor;
@@ -67,7 +67,7 @@ impl Product {
         if b.len() == 1 { [b[0], 1].into() } else { transposed(b, self.transposes_b()) }
     }
 
-    pub(crate) fn forward<T: Float>(
+    pub(crate) fn forward<T: Kernels>(
         self,
         a: &Tensor<T>,
         b: &Tensor<T>,
@@ -78,7 +78,7 @@ impl Product {
     }
 
     /// `out = a·b`, or `out += a·b`.
-    pub(crate) fn run<T: Float>(self, a: &Tensor<T>, b: &Tensor<T>, accumulate: bool, out: &mut [T]) {
+    pub(crate) fn run<T: Kernels>(self, a: &Tensor<T>, b: &Tensor<T>, accumulate: bool, out: &mut [T]) {
         let (left, right) = (self.left(a.shape()), self.right(b.shape()));
         let ([.., m, k], [.., _, n]) = (&left[..], &right[..]) else { unreachable!("at least two axes") };
         let (m, k, n) = (*m, *k, *n);
@@ -186,7 +186,7 @@ fn batch_of(shape: &Shape) -> Shape {
 }
 
 /// A matrix of `rows` x `cols` that lies in memory as it is, or as its transpose.
-fn matrix<T: Float>(data: &[T], rows: usize, cols: usize, transposed: bool) -> Matrix<'_, T> {
+fn matrix<T: Kernels>(data: &[T], rows: usize, cols: usize, transposed: bool) -> Matrix<'_, T> {
     let (row_stride, col_stride) = if transposed { (1, rows) } else { (cols, 1) };
     Matrix { data, rows, cols, row_stride, col_stride }
 }
@@ -219,7 +219,7 @@ pub(crate) fn linear_shape(x: &Shape, w: &Shape, b: &Shape) -> Result<Shape, Sha
     Shape::new(&x[..x.len() - 1].iter().copied().chain([w[0]]).collect::<Shape>())
 }
 
-pub(crate) fn linear<T: Float>(
+pub(crate) fn linear<T: Kernels>(
     x: &Tensor<T>,
     w: &Tensor<T>,
     b: &Tensor<T>,

@@ -51,7 +51,7 @@ impl Reduce {
         Ok(shape)
     }
 
-    pub(crate) fn forward<T: Float>(
+    pub(crate) fn forward<T: Kernels>(
         self,
         axes: Axes,
         x: &Tensor<T>,
@@ -64,7 +64,7 @@ impl Reduce {
                 Reduce::Mean => {
                     T::sum(x.as_slice(), groups, out);
                     let n = T::from_f64(groups.n as f64);
-                    out.iter_mut().for_each(|y| *y = *y / n);
+                    out.iter_mut().for_each(|y| *y = T::binary_one(Binary::Div, *y, n));
                 }
                 Reduce::Max => <T as Kernels>::max(x.as_slice(), groups, out),
                 Reduce::LogSumExp => T::logsumexp(x.as_slice(), groups, out),
@@ -101,7 +101,7 @@ impl Reduce {
 
 /// Hands `f` a tensor whose reduced axes are one run in the middle: `x` itself, or a copy with the
 /// reduced axes moved last.
-pub(crate) fn grouped<T: Float, R>(
+pub(crate) fn grouped<T: Kernels, R>(
     axes: Axes,
     x: &Tensor<T>,
     pool: &mut Pool<T>,
@@ -137,7 +137,7 @@ pub(crate) fn reduced_last(axes: Axes, ndim: usize) -> SmallVec<[usize; 6]> {
 }
 
 /// A copy with the axes in another order.
-pub(crate) fn permuted<T: Float>(x: &Tensor<T>, order: &[usize], pool: &mut Pool<T>) -> Tensor<T> {
+pub(crate) fn permuted<T: Kernels>(x: &Tensor<T>, order: &[usize], pool: &mut Pool<T>) -> Tensor<T> {
     let strides = x.shape().strides();
     let from: SmallVec<[isize; 6]> = order.iter().map(|&i| strides[i] as isize).collect();
     let shape: Shape = order.iter().map(|&i| x.shape()[i]).collect();

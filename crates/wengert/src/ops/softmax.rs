@@ -6,6 +6,7 @@
 use super::reduce::{grouped, groups, permuted, reduced_last};
 use super::{Op, Reduce};
 use crate::element::Float;
+use crate::kernels::Kernels;
 use crate::pool::Pool;
 use crate::shape::Axes;
 use crate::tape::GradientTape;
@@ -35,7 +36,7 @@ impl Softmax {
         }
     }
 
-    pub(crate) fn forward<T: Float>(self, axes: Axes, x: &Tensor<T>, pool: &mut Pool<T>) -> Tensor<T> {
+    pub(crate) fn forward<T: Kernels>(self, axes: Axes, x: &Tensor<T>, pool: &mut Pool<T>) -> Tensor<T> {
         let y = grouped(axes, x, pool, |x, groups, pool| {
             pool.build(x.shape().clone(), |out| match self {
                 Softmax::Softmax => T::softmax(x.as_slice(), groups, out),
@@ -104,17 +105,5 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn log_softmax(self, axis: isize) -> Var<'t, T> {
         let axes = GradientTape::<T>::fit(self.shape().axes("log_softmax", &[axis]));
         self.tape().record(Op::Softmax(Softmax::LogSoftmax, axes), &[self])
-    }
-}
-
-impl<T: Float> Tensor<T> {
-    /// eˣ / sum(eˣ) along `axis`; a row of -∞ gives zeros.
-    ///
-    /// # Panics
-    /// An axis that the shape does not have.
-    #[track_caller]
-    pub fn softmax(&self, axis: isize) -> Tensor<T> {
-        let axes = GradientTape::<T>::fit(self.shape().axes("softmax", &[axis]));
-        Softmax::Softmax.forward(axes, self, &mut Pool::new())
     }
 }

@@ -4,7 +4,7 @@
 use super::{At, Op};
 use crate::element::Float;
 use crate::error::ShapeError;
-use crate::kernels::movement;
+use crate::kernels::{Kernels, movement};
 use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
@@ -81,7 +81,7 @@ impl View {
         }
     }
 
-    pub(crate) fn forward<T: Float>(
+    pub(crate) fn forward<T: Kernels>(
         self,
         list: &[usize],
         inputs: &[&Tensor<T>],
@@ -107,7 +107,7 @@ impl View {
             View::Unslice => {
                 let (offset, strides) = slice_strides(&shape, list[..3 * x.ndim()].chunks_exact(3));
                 pool.build(shape, |out| {
-                    out.fill(T::zero());
+                    out.fill(T::default());
                     movement::scatter(x.as_slice(), offset, &strides, x.shape(), out);
                 })
             }

@@ -212,6 +212,14 @@ impl<T: Float> Arena<T> {
         }
     }
 
+    /// The number of an elementwise operation, if it has one.
+    pub(crate) fn numbers_of(&self, node: &Node<T>) -> Numbers {
+        match node.op {
+            Op::Unary(op) if op.number_place().is_some() => self.attributes.numbers(node.inputs[1]),
+            _ => [0.0; 2],
+        }
+    }
+
     /// The value of a node; sharing the buffer, not copying it.
     pub(crate) fn value(&self, id: u32) -> Tensor<T> {
         let node = &self.nodes[id as usize];
