@@ -98,7 +98,7 @@ impl<T: Float> Moves<'_, T> {
         }
         let inputs: SmallVec<[Tensor<Dual>; 3]> = ids.iter().map(|&i| self.dual(i)).collect();
         let y = self.forward(node, &inputs);
-        Some(map(&y, |y| y.eps))
+        Some(map(&y, |y| y.eps[0]))
     }
 
     fn dual(&self, id: u32) -> Tensor<Dual> {
@@ -107,7 +107,10 @@ impl<T: Float> Moves<'_, T> {
             None => value.cast(),
             Some(tangent) => {
                 let pairs = value.as_slice().iter().zip(tangent.as_slice());
-                build(pairs.map(|(x, &eps)| Dual::new(Element::to_f64(*x), eps)).collect(), value.shape())
+                build(
+                    pairs.map(|(x, &eps)| Dual { re: Element::to_f64(*x), eps: [eps] }).collect(),
+                    value.shape(),
+                )
             }
         }
     }

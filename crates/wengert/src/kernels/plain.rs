@@ -25,14 +25,15 @@ fn groups(x: &[Dual], g: Groups, out: &mut [Dual], f: impl Fn(&[Dual]) -> Vec<Du
 /// NaN wins; the derivative is the mean of those of the largest, as the rule shares ties evenly.
 fn max(x: &[Dual]) -> Dual {
     let re = x.iter().fold(f64::NEG_INFINITY, |a, b| Real::maximum(a, b.re));
-    let tied: Vec<f64> = x.iter().filter(|x| x.re == re).map(|x| x.eps).collect();
-    Dual::new(re, if tied.is_empty() { 0.0 } else { tied.iter().sum::<f64>() / tied.len() as f64 })
+    let tied: Vec<f64> = x.iter().filter(|x| x.re == re).map(|x| x.eps[0]).collect();
+    let eps = if tied.is_empty() { 0.0 } else { tied.iter().sum::<f64>() / tied.len() as f64 };
+    Dual { re, eps: [eps] }
 }
 
 fn logsumexp(x: &[Dual]) -> Dual {
     let shift = max(x).re;
     if shift == f64::NEG_INFINITY {
-        return Dual::new(shift, 0.0);
+        return Dual::fixed(shift);
     }
     let total = x.iter().fold(Dual::default(), |sum, x| sum + x.plus(-shift).exp());
     total.ln().plus(shift)
