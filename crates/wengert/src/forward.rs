@@ -8,7 +8,7 @@
 use crate::dual::Dual;
 use crate::element::{Element, Float};
 use crate::kernels::Kernels;
-use crate::ops::{Leaf, Op};
+use crate::ops::{At, Op};
 use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
@@ -96,6 +96,9 @@ impl<T: Float> Moves<'_, T> {
         if !node.wants() || !moved {
             return None;
         }
+        if let Op::Custom(at) = node.op {
+            return Some(self.through_extension(at, ids));
+        }
         let inputs: SmallVec<[Tensor<Dual>; 3]> = ids.iter().map(|&i| self.dual(i)).collect();
         let y = self.forward(node, &inputs);
         Some(map(&y, |y| y.eps[0]))
@@ -116,21 +119,28 @@ impl<T: Float> Moves<'_, T> {
     }
 
     fn forward(&mut self, node: &Node<T>, inputs: &[Tensor<Dual>]) -> Tensor<Dual> {
+        let inputs: SmallVec<[&Tensor<Dual>; 3]> = inputs.iter().collect();
         let attributes = &self.arena.attributes;
         match node.op {
-            Op::Leaf(Leaf::Var | Leaf::Parameter | Leaf::Constant) => unreachable!("a leaf has no inputs"),
             Op::Unary(op) => {
-                let numbers = self.arena.numbers_of(node);
-                let x = &inputs[0];
+                let (x, numbers) = (inputs[0], self.arena.numbers_of(node));
                 self.pool.build(x.shape().clone(), |out| Dual::unary(op, numbers, x.as_slice(), out))
             }
             op => {
-                let inputs: SmallVec<[&Tensor<Dual>; 3]> = inputs.iter().collect();
                 let shapes: SmallVec<[&Shape; 3]> = inputs.iter().map(|x| x.shape()).collect();
                 let shape = op.shape(&shapes, attributes).expect("it was recorded with these shapes");
                 op.forward(&inputs, shape, attributes, &mut self.pool)
             }
         }
+    }
+
+    /// The tangent of an operation outside of the enum, which has a way of its own.
+    fn through_extension(&self, at: At, ids: &[u32]) -> Tensor<f64> {
+        let values: SmallVec<[Tensor<T>; 3]> = ids.iter().map(|&i| self.arena.value(i)).collect();
+        let values: SmallVec<[&Tensor<T>; 3]> = values.iter().collect();
+        let tangents: SmallVec<[Option<&Tensor<f64>>; 3]> =
+            ids.iter().map(|&i| self.tangents[i as usize].as_ref()).collect();
+        self.arena.extension(at).jvp(&values, &tangents)
     }
 }
 

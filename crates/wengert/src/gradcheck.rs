@@ -156,7 +156,7 @@ impl GradCheck {
             for j in 0..x.len() {
                 let h = self.step * x.as_slice()[j].abs().max(1.0);
                 let moved = |h: f64| projected.at(inputs, |a, b| if (a, b) == (i, j) { h } else { 0.0 });
-                let entry = Entry::Of { input: i, index: unravel(j, x.shape()) };
+                let entry = Entry::Of { input: i, index: x.shape().index_of(j) };
                 self.compare(order, entry, analytic[i].as_slice()[j], self.difference(h, moved), report)?;
             }
         }
@@ -177,7 +177,7 @@ impl GradCheck {
                 let same = a == b || (a.is_nan() && b.is_nan());
                 let within = same || (a - b).abs() <= self.atol + self.rtol * a.abs().max(b.abs());
                 if !within {
-                    let entry = Entry::Of { input, index: unravel(j, numeric.shape()) };
+                    let entry = Entry::Of { input, index: numeric.shape().index_of(j) };
                     return Err(GradCheckError::Sweeps { order, entry, backward: a, gradient: b });
                 }
             }
@@ -258,15 +258,6 @@ fn random_like(shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<f64> {
         u + if u < 0.0 { -0.5 } else { 0.5 }
     };
     Tensor::from_vec((0..shape.elements()).map(one).collect(), shape).expect("one number an element")
-}
-
-fn unravel(mut offset: usize, shape: &Shape) -> Vec<usize> {
-    let step = |stride: usize| {
-        let i = offset / stride;
-        offset %= stride;
-        i
-    };
-    shape.strides().into_iter().map(step).collect()
 }
 
 /// What a passed check has seen.

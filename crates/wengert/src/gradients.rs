@@ -97,8 +97,8 @@ impl<T: Float> Home<T> {
 /// ```
 pub struct Gradients<T: Float = f32> {
     recording: u64,
-    target: NodeId,
-    /// Where the target was recorded.
+    targets: SmallVec<[NodeId; 4]>,
+    /// Where the last target was recorded.
     of: &'static Location<'static>,
     adjoints: Adjoints<T>,
     kept: SmallVec<[NodeId; 4]>,
@@ -108,16 +108,17 @@ pub struct Gradients<T: Float = f32> {
 }
 
 impl<T: Float> Gradients<T> {
+    #[track_caller]
     pub(crate) fn new(
         tape: &GradientTape<T>,
-        target: NodeId,
+        targets: &[NodeId],
         adjoints: Adjoints<T>,
         kept: &[NodeId],
     ) -> Gradients<T> {
         Gradients {
             recording: tape.recording(),
-            target,
-            of: tape.location_of(target),
+            targets: SmallVec::from_slice(targets),
+            of: targets.iter().max().map_or(Location::caller(), |&target| tape.location_of(target)),
             adjoints,
             kept: SmallVec::from_slice(kept),
             scalars: OnceLock::new(),
@@ -146,13 +147,30 @@ impl<T: Float> Gradients<T> {
         source.find(self).ok()
     }
 
-    /// Why there is no gradient with respect to a variable or a parameter; `None` if there is one.
+    /// Why there is no gradient with respect to a variable or a parameter, or why that of a
+    /// variable is zero everywhere; `None` if there is one that is not. To explain zeros it sweeps
+    /// again, from seeds of ones.
     ///
     /// # Panics
     /// The variable belongs to another recording.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, NoGradient, tensor};
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![-1.0, -2.0]);
+    /// let grads = x.relu().sum().backward();
+    /// assert_eq!(grads.wrt(x), &tensor![0.0, 0.0]);
+    /// assert!(matches!(grads.why(x), Some(NoGradient::Zeros { op: "relu", .. })));
+    /// ```
     #[track_caller]
     pub fn why(&self, source: impl Source<T>) -> Option<NoGradient> {
-        source.find(self).err()
+        match source.find(self) {
+            Err(reason) => Some(reason),
+            Ok(gradient) if gradient.as_slice().iter().all(|x| x.is_zero()) && !gradient.is_empty() => {
+                source.why_zeros(&self.targets)
+            }
+            Ok(_) => None,
+        }
     }
 
     /// The gradient of a parameter, if there is one.
@@ -177,7 +195,11 @@ impl<T: Float> Gradients<T> {
     fn readable(&self, source: Var<'_, T>) -> Result<(u32, bool), NoGradient> {
         let node = source.tape().arena.borrow().nodes[source.id().index()];
         let leaf = matches!(node.op, Op::Leaf(_));
-        if leaf || self.kept.contains(&source.id()) || !node.wants() || source.id() > self.target {
+        if leaf
+            || self.kept.contains(&source.id())
+            || !node.wants()
+            || self.targets.iter().all(|&target| source.id() > target)
+        {
             Ok((node.slot, node.is_scalar()))
         } else {
             Err(NoGradient::NotKept)
@@ -222,6 +244,12 @@ pub trait Source<T: Float>: sealed::Sealed {
     #[doc(hidden)]
     #[track_caller]
     fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient>;
+    /// Why its gradient is zero everywhere, where that can be found out.
+    #[doc(hidden)]
+    fn why_zeros(&self, targets: &[NodeId]) -> Option<NoGradient> {
+        let _ = targets;
+        None
+    }
 }
 
 mod sealed {
@@ -241,7 +269,11 @@ impl<T: Float> Source<T> for Var<'_, T> {
         } else {
             gradients.adjoints.tensors.get(slot as usize).and_then(Option::as_ref)
         };
-        found.ok_or_else(|| NoGradient::of(*self, gradients.target))
+        found.ok_or_else(|| NoGradient::of(*self, &gradients.targets))
+    }
+
+    fn why_zeros(&self, targets: &[NodeId]) -> Option<NoGradient> {
+        Some(self.tape().why_zeros(targets, self.id()))
     }
 }
 
@@ -289,25 +321,34 @@ pub enum NoGradient {
     NotKept,
     /// The parameter was not used in this recording.
     NotRecorded,
+    /// There is a gradient, but all of it is zero: on its way back it was multiplied by zeros.
+    Zeros {
+        /// The first operation, from the target on, whose rule gave zeros.
+        op: &'static str,
+        /// Where it was recorded.
+        at: &'static Location<'static>,
+    },
+    /// There is a gradient, but all of it is zero: contributions cancel each other.
+    Cancels,
 }
 
 impl NoGradient {
-    /// Why nothing from `target` arrives at `source`.
-    pub(crate) fn of<T: Float>(source: Var<'_, T>, target: NodeId) -> NoGradient {
+    /// Why nothing from `targets` arrives at `source`.
+    pub(crate) fn of<T: Float>(source: Var<'_, T>, targets: &[NodeId]) -> NoGradient {
         let arena = source.tape().arena.borrow();
-        let (start, end) = (source.id().index(), target.index());
+        let (start, end) = (source.id().index(), targets.iter().max().map_or(0, |target| target.index()));
         let node = &arena.nodes[start];
         if !node.wants() {
             let leaf = node.op == Op::Leaf(Leaf::Constant);
-            let cut = NoGradient::Cut { op: node.op.name(), at: node.location };
+            let cut = NoGradient::Cut { op: arena.name(node), at: node.location };
             return if leaf { NoGradient::Constant } else { cut };
         }
         if start > end {
             return NoGradient::AfterTarget;
         }
-        // Backwards from the target: what it depends on, gradients or not.
+        // Backwards from the targets: what they depend on, gradients or not.
         let mut needed = vec![false; end + 1];
-        needed[end] = true;
+        targets.iter().for_each(|target| needed[target.index()] = true);
         for id in (start..=end).rev().filter(|&id| arena.nodes[id].wants() || id > start) {
             if needed[id] {
                 arena.inputs(&arena.nodes[id]).iter().for_each(|&i| needed[i as usize] = true);
@@ -324,7 +365,7 @@ impl NoGradient {
             used = true;
             reached[id] = node.wants();
             if !node.wants() && id <= end && needed[id] {
-                return NoGradient::Cut { op: node.op.name(), at: node.location };
+                return NoGradient::Cut { op: arena.name(node), at: node.location };
             }
         }
         if used { NoGradient::NotOnPath } else { NoGradient::NeverUsed }
@@ -347,6 +388,10 @@ impl fmt::Display for NoGradient {
                 write!(f, "it is an intermediate value; name it in `backward_keeping` to keep its adjoint")
             }
             NoGradient::NotRecorded => write!(f, "the parameter was not used in this recording"),
+            NoGradient::Zeros { op, at } => {
+                write!(f, "it is zero: the rule of `{op}` at {}:{} gives zeros", at.file(), at.line())
+            }
+            NoGradient::Cancels => write!(f, "it is zero: its contributions cancel each other"),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! one input: how the adjoint of the result, ȳ, contributes to that input's.
 
 pub(crate) mod binary;
+pub(crate) mod custom;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
@@ -22,6 +23,7 @@ use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 
 pub use binary::Binary;
+pub use custom::CustomOp;
 pub use matmul::Product;
 pub use reduce::Reduce;
 pub use softmax::Softmax;
@@ -64,6 +66,8 @@ pub enum Op {
     Softmax(Softmax, Axes),
     /// Per row of logits, -log of the label's softmax probability: fused for stability.
     CrossEntropy(At),
+    /// One that a user added.
+    Custom(At),
 }
 
 /// How a value came onto the tape.
@@ -93,6 +97,7 @@ impl Op {
             Op::Linear => "linear",
             Op::Softmax(op, _) => op.name(),
             Op::CrossEntropy(_) => "cross_entropy",
+            Op::Custom(_) => "custom",
         }
     }
 
@@ -118,6 +123,7 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
             (Op::CrossEntropy(at), [x]) => loss::shape(x, attributes.indices(at)),
+            (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }

@@ -53,6 +53,16 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// The position of the element at `offset` of a row-major buffer, one number an axis.
+    pub(crate) fn index_of(&self, mut offset: usize) -> Vec<usize> {
+        let step = |stride: usize| {
+            let i = offset / stride;
+            offset %= stride;
+            i
+        };
+        self.strides().into_iter().map(step).collect()
+    }
+
     /// Distance between neighbours along each axis, in elements, of a row-major buffer.
     pub fn strides(&self) -> SmallVec<[usize; 6]> {
         let mut strides = SmallVec::from_elem(1, self.len());

@@ -1,15 +1,15 @@
 //! The reverse sweep: a loop from the end of the tape that adds each node's contributions to its
 //! inputs' adjoints.
 //!
-//! It exists twice. [`Var::backward`] computes plain numbers: runs of scalar operations in one
-//! tight loop, tensors through the pool. [`GradientTape::gradient`] records the same rules on the
-//! tape, so that its result can be differentiated again, to any order.
+//! It exists twice. Here it computes plain numbers: runs of scalar operations in one tight loop,
+//! tensors through the pool. In `recorded.rs` the same rules are recorded on the tape, so that
+//! their result can be differentiated again, to any order.
 
 use crate::eager::Eager;
 use crate::element::Float;
-use crate::gradients::{Adjoints, Gradients, NoGradient};
-use crate::ops::{At, Binary, Op, Product, Softmax, Unary, loss};
-use crate::shape::{Axes, Shape};
+use crate::gradients::{Adjoints, Gradients};
+use crate::ops::{At, Op};
+use crate::shape::Shape;
 use crate::tape::arena::Node;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
@@ -53,7 +53,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_keeping(self, keep: &[Var<'t, T>]) -> Gradients<T> {
         self.must_be_scalar("backward");
-        numeric_sweep(self, Tensor::scalar(T::one()), keep)
+        numeric_sweep(self.tape(), &[self], &[Tensor::scalar(T::one())], keep)
     }
 
     /// Gradients of sum(self · seed): what each variable contributes to a value of any shape,
@@ -71,17 +71,12 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn backward_with(self, seed: &Tensor<T>) -> Gradients<T> {
-        let shape = self.shape();
-        assert!(
-            *seed.shape() == shape,
-            "backward_with: the seed has shape {}, the value {shape}; they must be equal",
-            seed.shape()
-        );
-        numeric_sweep(self, seed.clone(), &[])
+        must_match("backward_with", &[self], [seed.shape().clone()].into_iter());
+        numeric_sweep(self.tape(), &[self], std::slice::from_ref(seed), &[])
     }
 
     #[track_caller]
-    fn must_be_scalar(self, op: &str) {
+    pub(crate) fn must_be_scalar(self, op: &str) {
         let shape = self.shape();
         assert!(
             shape.is_empty(),
@@ -91,114 +86,51 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 impl<T: Float> GradientTape<T> {
-    /// Gradients of a scalar, recorded: they can be used in further operations and be
-    /// differentiated again. Sources that the target does not depend on get zeros; see
-    /// [`try_gradient`](GradientTape::try_gradient).
+    /// Gradients of the sum over targets of sum(target · seed), in one sweep.
     ///
     /// # Panics
-    /// The target is not a scalar, or a variable belongs to another tape.
+    /// There is not one seed a target, a seed's shape is not its target's, or a variable belongs
+    /// to another tape.
     ///
     /// ```
-    /// let tape = wengert::GradientTape::new();
-    /// let x = tape.var(2.0);
-    /// let slope = tape.gradient(x.powi(3), &[x])[0];
-    /// let curvature = tape.gradient(slope, &[x])[0];
-    /// assert_eq!((slope.item(), curvature.item()), (12.0, 12.0));
-    /// ```
-    #[track_caller]
-    pub fn gradient<'t>(&'t self, target: Var<'t, T>, sources: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
-        let adjoints = self.recorded_sweep(target, sources);
-        let mut gradients = Vec::with_capacity(sources.len());
-        // A loop: a closure would not pass the caller's place on.
-        for (source, adjoint) in sources.iter().zip(adjoints) {
-            gradients.push(match adjoint {
-                Some(gradient) => gradient,
-                None => self.constant(Tensor::zeros(&source.shape())),
-            });
-        }
-        gradients
-    }
-
-    /// [`gradient`](GradientTape::gradient) with the reason for each source that has none.
-    ///
-    /// # Panics
-    /// The target is not a scalar, or a variable belongs to another tape.
-    ///
-    /// ```
-    /// use wengert::{GradientTape, NoGradient};
+    /// use wengert::{GradientTape, Tensor};
     /// let tape = GradientTape::new();
-    /// let (x, y) = (tape.var(2.0), tape.var(3.0));
-    /// let results = tape.try_gradient(x.square(), &[x, y]);
-    /// assert_eq!(results[0].as_ref().unwrap().item(), 4.0);
-    /// assert_eq!(results[1].as_ref().unwrap_err(), &NoGradient::NeverUsed);
+    /// let x = tape.var(3.0);
+    /// let (one, ten) = (Tensor::scalar(1.0), Tensor::scalar(10.0));
+    /// let grads = tape.backward(&[x.square(), x * 2.0], &[one, ten]);
+    /// assert_eq!(grads.item(x), 26.0);
     /// ```
     #[track_caller]
-    pub fn try_gradient<'t>(
-        &'t self,
-        target: Var<'t, T>,
-        sources: &[Var<'t, T>],
-    ) -> Vec<Result<Var<'t, T>, NoGradient>> {
-        let adjoints = self.recorded_sweep(target, sources);
-        let reason = |source: &Var<'t, T>| NoGradient::of(*source, target.id());
-        sources.iter().zip(adjoints).map(|(source, adjoint)| adjoint.ok_or_else(|| reason(source))).collect()
+    pub fn backward(&self, targets: &[Var<'_, T>], seeds: &[Tensor<T>]) -> Gradients<T> {
+        must_match("backward", targets, seeds.iter().map(|seed| seed.shape().clone()));
+        numeric_sweep(self, targets, seeds, &[])
     }
 
-    #[track_caller]
-    fn recorded_sweep<'t>(&'t self, target: Var<'t, T>, sources: &[Var<'t, T>]) -> Vec<Option<Var<'t, T>>> {
-        let root = self.own(target);
-        target.must_be_scalar("gradient");
-        let sources = self.own_all(sources);
-        let leads = self.leading_to(&sources, root);
-        let mut adjoints: Vec<Option<Var<'t, T>>> = vec![None; root.index() + 1];
-        if leads[root.index()] {
-            adjoints[root.index()] = Some(self.constant(T::one()));
-        }
-        for id in (0..=root.index()).rev() {
-            let Some(y_bar) = adjoints[id].filter(|_| leads[id]) else { continue };
-            let node = self.arena.borrow().nodes[id];
-            let inputs = self.input_ids(&node);
-            if inputs.is_empty() {
-                continue;
-            }
-            let (vars, y) =
-                (inputs.iter().map(|&i| Var::new(self, NodeId(i))), Var::new(self, NodeId(id as u32)));
-            let vars: SmallVec<[Var<'t, T>; 3]> = vars.collect();
-            for (wrt, &input) in inputs.iter().enumerate() {
-                let i = input as usize;
-                if leads[i] && self.arena.borrow().nodes[i].wants() {
-                    let mut into = Adjoint { shape: vars[wrt].shape(), value: adjoints[i].take() };
-                    let numbers = self.arena.borrow().numbers_of(&node);
-                    self.relocated(node.location, || {
-                        contribute(&node, numbers, wrt, &vars, &y, y_bar, &mut into)
-                    });
-                    adjoints[i] = into.value;
-                }
-            }
-        }
-        sources.iter().map(|id| adjoints.get(id.index()).copied().flatten()).collect()
-    }
-
-    /// For each node up to `root`: whether it is, or depends on, one of `sources`.
-    fn leading_to(&self, sources: &[NodeId], root: NodeId) -> Vec<bool> {
-        let arena = self.arena.borrow();
-        let mut leads = vec![false; root.index() + 1];
-        for &source in sources.iter().filter(|&&s| s <= root) {
-            leads[source.index()] = arena.nodes[source.index()].wants();
-        }
-        for id in 0..=root.index() {
-            let node = &arena.nodes[id];
-            leads[id] |= node.wants() && arena.inputs(node).iter().any(|&i| leads[i as usize]);
-        }
-        leads
-    }
-
-    fn input_ids(&self, node: &Node<T>) -> SmallVec<[u32; 3]> {
+    pub(crate) fn input_ids(&self, node: &Node<T>) -> SmallVec<[u32; 3]> {
         SmallVec::from_slice(self.arena.borrow().inputs(node))
     }
 }
 
+/// One seed a target, of its shape.
+#[track_caller]
+pub(crate) fn must_match<T: Float>(
+    op: &str,
+    targets: &[Var<'_, T>],
+    seeds: impl ExactSizeIterator<Item = Shape>,
+) {
+    let (targets_len, seeds_len) = (targets.len(), seeds.len());
+    assert!(
+        targets_len == seeds_len,
+        "{op}: {targets_len} targets, but {seeds_len} seeds: there must be one each"
+    );
+    for (target, seed) in targets.iter().zip(seeds) {
+        let shape = target.shape();
+        assert!(seed == shape, "{op}: the seed has shape {seed}, the value {shape}; they must be equal");
+    }
+}
+
 /// One node's contribution to one of its inputs.
-fn contribute<T: Float, V: TensorOps<T>>(
+pub(crate) fn contribute<T: Float, V: TensorOps<T>>(
     node: &Node<T>,
     numbers: [f64; 2],
     wrt: usize,
@@ -214,24 +146,29 @@ fn contribute<T: Float, V: TensorOps<T>>(
 }
 
 #[track_caller]
-fn numeric_sweep<T: Float>(root: Var<'_, T>, seed: Tensor<T>, keep: &[Var<'_, T>]) -> Gradients<T> {
-    let tape = root.tape();
-    let keep = tape.own_all(keep);
+fn numeric_sweep<T: Float>(
+    tape: &GradientTape<T>,
+    targets: &[Var<'_, T>],
+    seeds: &[Tensor<T>],
+    keep: &[Var<'_, T>],
+) -> Gradients<T> {
+    let (roots, keep) = (tape.own_all(targets), tape.own_all(keep));
+    if tape.checks_finite() {
+        tape.must_sweep_finite(&roots, seeds);
+    }
     let mut adjoints = tape.home.take(&mut tape.pool.borrow_mut());
-    {
-        let arena = tape.arena.borrow();
-        adjoints.scalars.resize(root.id().index() + 1, T::UNREACHED);
-        adjoints.tensors.resize(arena.values.len(), None);
-        let node = &arena.nodes[root.id().index()];
+    let mut end = roots.iter().max().map_or(0, |root| root.index() + 1);
+    adjoints.scalars.resize(end, T::UNREACHED);
+    adjoints.tensors.resize(tape.arena.borrow().values.len(), None);
+    for (root, seed) in roots.iter().zip(seeds) {
+        let node = tape.arena.borrow().nodes[root.index()];
         if node.wants() {
-            if node.is_scalar() {
-                adjoints.scalars[root.id().index()] = seed.item();
-            } else {
-                adjoints.tensors[node.slot as usize] = Some(seed);
-            }
+            let before = adjoints.take(&node, root.index(), false).map(|x| Eager::new(tape, x));
+            let seed = Eager::new(tape, seed.clone());
+            let seed = before.map_or(seed.clone(), |before| before.add_assign(seed));
+            adjoints.put(&node, root.index(), seed.into_value());
         }
     }
-    let mut end = root.id().index() + 1;
     while let Some(id) = sweep_scalars(tape, &mut adjoints, end) {
         sweep_node(tape, &mut adjoints, id, &keep);
         end = id;
@@ -241,7 +178,7 @@ fn numeric_sweep<T: Float>(root: Var<'_, T>, seed: Tensor<T>, keep: &[Var<'_, T>
         adjoints.parameters.push((parameter, leaf, slot));
     });
     adjoints.parameters.sort_unstable_by_key(|&(parameter, ..)| parameter);
-    Gradients::new(tape, root.id(), adjoints, &keep)
+    Gradients::new(tape, &roots, adjoints, &keep)
 }
 
 /// Sweeps the run of scalar operations that ends before `end`; returns the first other node.
@@ -302,93 +239,43 @@ fn sweep_node<T: Float>(tape: &GradientTape<T>, adjoints: &mut Adjoints<T>, id: 
         (ids.iter().map(|&i| eager(i)).collect(), eager(id as u32));
     let wanted = |i: &u32| tape.arena.borrow().nodes[*i as usize].wants();
     let Some(last) = ids.iter().rposition(wanted) else { return };
+    let numbers = tape.arena.borrow().numbers_of(&node);
+    let mut bars = match node.op {
+        Op::Custom(at) => custom_vjp(tape, at, &inputs, &y, y_bar.as_ref().expect("it has arrived"), &ids),
+        _ => Vec::new(),
+    };
     for wrt in (0..=last).filter(|&wrt| wanted(&ids[wrt])) {
-        // The adjoint moves into the last rule that reads it, which may then reuse its buffer.
-        let y_bar = if wrt == last { y_bar.take() } else { y_bar.clone() };
-        let y_bar = y_bar.expect("only the last rule takes it");
         let i = ids[wrt] as usize;
         let input = tape.arena.borrow().nodes[i];
         let value = adjoints.take(&input, i, false).map(|x| Eager::new(tape, x));
         let mut into = Adjoint { shape: inputs[wrt].shape(), value };
-        let numbers = tape.arena.borrow().numbers_of(&node);
-        contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
+        if let Op::Custom(_) = node.op {
+            bars[wrt].take().into_iter().for_each(|bar| into.add(Eager::new(tape, bar)));
+        } else {
+            // The adjoint moves into the last rule that reads it, which may then reuse its buffer.
+            let y_bar = if wrt == last { y_bar.take() } else { y_bar.clone() };
+            let y_bar = y_bar.expect("only the last rule takes it");
+            contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
+        }
         if let Some(value) = into.value {
             adjoints.put(&input, i, value.into_value());
         }
     }
 }
 
-impl<'t, T: Float> TensorOps<T> for Var<'t, T> {
-    fn shape(&self) -> Shape {
-        (*self).shape()
-    }
-
-    fn list(&self, items: &[usize]) -> At {
-        self.tape().push_list(items)
-    }
-
-    fn attribute_list(&self, at: At) -> SmallVec<[usize; 18]> {
-        SmallVec::from_slice(self.tape().arena.borrow().attributes.list(at))
-    }
-
-    fn indices(&self, indices: Tensor<usize>) -> At {
-        self.tape().push_indices(indices)
-    }
-
-    fn attribute_indices(&self, at: At) -> Tensor<usize> {
-        self.tape().arena.borrow().attributes.indices(at).clone()
-    }
-
-    fn value(&self) -> Tensor<T> {
-        (*self).value()
-    }
-
-    fn constant(&self, value: Tensor<T>) -> Self {
-        self.tape().constant(value)
-    }
-
-    fn apply(op: Op, inputs: &[&Self]) -> Self {
-        let inputs: SmallVec<[Self; 3]> = inputs.iter().map(|x| **x).collect();
-        inputs[0].tape().record(op, &inputs)
-    }
-
-    fn apply_unary(&self, op: Unary, c: f64) -> Self {
-        self.tape().record_unary(op, op.number_place().map(|_| [c, 0.0]), self.id())
-    }
-
-    fn add_assign(self, x: Self) -> Self {
-        self + x
-    }
-
-    fn add_product(acc: Self, op: Product, a: &Self, b: &Self) -> Self {
-        acc + <Self as TensorOps<T>>::matmul(op, a, b)
-    }
-
-    fn unary_vjp(op: Unary, c: [f64; 2], x: &Self, y: &Self, y_bar: Self, into: &mut Adjoint<Self>) {
-        into.add(op.vjp(c, *x, *y, y_bar));
-    }
-
-    fn binary_vjp(
-        op: Binary,
-        wrt: usize,
-        a: &Self,
-        b: &Self,
-        y: &Self,
-        y_bar: Self,
-        into: &mut Adjoint<Self>,
-    ) {
-        into.add(op.vjp(wrt, *a, *b, *y, y_bar));
-    }
-
-    fn cross_entropy_vjp(at: At, logits: &Self, y_bar: Self) -> Self {
-        loss::recorded_vjp(at, *logits, y_bar)
-    }
-
-    fn softmax_vjp(axes: Axes, y: &Self, y_bar: Self) -> Self {
-        Softmax::Softmax.recorded_vjp(axes, y, y_bar)
-    }
-
-    fn log_softmax_vjp(axes: Axes, y: &Self, y_bar: Self) -> Self {
-        Softmax::LogSoftmax.recorded_vjp(axes, y, y_bar)
-    }
+/// The contributions of an operation outside of the enum, all at once.
+fn custom_vjp<T: Float>(
+    tape: &GradientTape<T>,
+    at: At,
+    inputs: &[Eager<'_, T>],
+    y: &Eager<'_, T>,
+    y_bar: &Eager<'_, T>,
+    ids: &[u32],
+) -> Vec<Option<Tensor<T>>> {
+    let extension = tape.extension(at);
+    let inputs: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
+    let inputs: SmallVec<[&Tensor<T>; 3]> = inputs.iter().collect();
+    let wanted: SmallVec<[bool; 3]> =
+        ids.iter().map(|&i| tape.arena.borrow().nodes[i as usize].wants()).collect();
+    extension.vjp(&inputs, &y.value(), &y_bar.value(), &wanted, &mut tape.pool.borrow_mut())
 }

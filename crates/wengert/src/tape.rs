@@ -6,6 +6,7 @@
 
 pub(crate) mod arena;
 mod print;
+mod scopes;
 
 use crate::element::Float;
 use crate::error::ShapeError;
@@ -13,10 +14,10 @@ use crate::gradients::Home;
 use crate::ops::{At, Binary, Leaf, Op, Unary};
 use crate::parameter::{Parameter, ParameterId};
 use crate::pool::{IdHasher, Pool};
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::var::Var;
 use arena::{Arena, Node};
+use scopes::Scopes;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use arena::NodeId;
+pub use scopes::Scope;
 
 /// The numbers of an elementwise operation, such as the exponent of `powi`; unused ones are 0.
 pub type Numbers = [f64; 2];
@@ -50,19 +52,14 @@ pub struct GradientTape<T: Float = f32> {
     scopes: RefCell<Scopes>,
     /// Overrides the caller's location: set by the sweep and by layers.
     location: Cell<Option<&'static Location<'static>>>,
-    paused: Cell<bool>,
+    modes: Cell<u8>,
     recording: u64,
 }
 
-/// Module scopes as runs of ids: from a node on, its full name holds.
-#[derive(Default)]
-struct Scopes {
-    open: Vec<usize>,
-    current: String,
-    /// Names are kept over resets, so that a training loop allocates none.
-    names: Vec<String>,
-    runs: Vec<(u32, u32)>,
-}
+/// Bit of the modes: what is recorded gets no gradient.
+const PAUSED: u8 = 1;
+/// Bit of the modes: the first value or adjoint that is not finite stops the program.
+const CHECK_FINITE: u8 = 2;
 
 /// Recordings are numbered over the whole process, so that gradients of one are never read by a
 /// variable of another that happens to have an equal id.
@@ -84,7 +81,7 @@ impl<T: Float> GradientTape<T> {
             parameters: RefCell::default(),
             scopes: RefCell::default(),
             location: Cell::new(None),
-            paused: Cell::new(false),
+            modes: Cell::new(0),
             recording: RECORDINGS.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -105,10 +102,7 @@ impl<T: Float> GradientTape<T> {
         self.home.collect(pool);
         pool.grow_older();
         self.parameters.get_mut().clear();
-        let scopes = self.scopes.get_mut();
-        scopes.runs.clear();
-        scopes.open.clear();
-        scopes.current.clear();
+        self.scopes.get_mut().clear();
         self.location.set(None);
         self.recording = RECORDINGS.fetch_add(1, Ordering::Relaxed);
     }
@@ -171,35 +165,35 @@ impl<T: Float> GradientTape<T> {
     /// assert_eq!((x * scale).backward().item(x), 6.0);
     /// ```
     pub fn paused<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _restore = Restore { cell: &self.paused, before: self.paused.replace(true) };
+        let before = self.modes.get();
+        self.modes.set(before | PAUSED);
+        let _restore = Restore { cell: &self.modes, before };
         f()
     }
 
-    /// Opens a scope: nodes recorded until the guard is dropped carry its name.
-    ///
-    /// ```
-    /// let tape = wengert::GradientTape::new();
-    /// let x = tape.var(3.0);
-    /// let y = {
-    ///     let _scope = tape.scope("hidden");
-    ///     x.tanh()
-    /// };
-    /// assert_eq!(tape.scope_of(y.id()), "hidden");
-    /// assert_eq!(tape.scope_of(x.id()), "");
-    /// ```
-    #[must_use = "the scope closes when the guard is dropped"]
-    pub fn scope(&self, name: &str) -> Scope<'_, T> {
-        let start = self.len() as u32;
-        self.scopes.borrow_mut().enter(name, start);
-        Scope { tape: self }
+    #[inline(always)]
+    fn is_paused(&self) -> bool {
+        self.modes.get() & PAUSED != 0
     }
 
-    /// The names of the scopes around a node, joined by `/`.
-    pub fn scope_of(&self, id: NodeId) -> String {
-        let scopes = self.scopes.borrow();
-        let run = scopes.runs.partition_point(|&(start, _)| start <= id.0);
-        let name = run.checked_sub(1).map(|run| scopes.runs[run].1 as usize);
-        name.map_or(String::new(), |name| scopes.names[name].clone())
+    /// Whether NaN and infinities flow on, as in IEEE 754 (the default), or the first one stops the
+    /// program with a panic that names its operation, inputs, file and line: in the forward pass
+    /// and in sweeps. It costs a pass over each value, and sweeps twice.
+    ///
+    /// ```should_panic
+    /// let tape = wengert::GradientTape::<f64>::new();
+    /// tape.check_finite(true);
+    /// let x = tape.var(-1.0);
+    /// x.ln(); // panics here: check_finite: `ln %0` gave NaN ..
+    /// ```
+    pub fn check_finite(&self, on: bool) {
+        let others = self.modes.get() & !CHECK_FINITE;
+        self.modes.set(others | if on { CHECK_FINITE } else { 0 });
+    }
+
+    #[inline(always)]
+    pub(crate) fn checks_finite(&self) -> bool {
+        self.modes.get() & CHECK_FINITE != 0
     }
 
     /// Runs `f` with `location` as the place of every operation that it records; where one is
@@ -248,6 +242,16 @@ impl<T: Float> GradientTape<T> {
         let wants = leaf != Leaf::Constant;
         let node = Node::new(Op::Leaf(leaf), 0, [0, 0], wants, self.here());
         let id = self.arena.borrow_mut().push_with(node, value);
+        self.recorded(id)
+    }
+
+    /// The handle of a node that has just been recorded.
+    #[inline(always)]
+    #[track_caller]
+    fn recorded(&self, id: NodeId) -> Var<'_, T> {
+        if self.checks_finite() {
+            self.must_be_finite(id);
+        }
         Var::new(self, id)
     }
 
@@ -276,15 +280,14 @@ impl<T: Float> GradientTape<T> {
         let location = self.here();
         let mut arena = self.arena.borrow_mut();
         let node = arena.node(op, &ids, location);
-        let node = if self.paused.get() { node.unwanted() } else { node };
+        let node = if self.is_paused() { node.unwanted() } else { node };
         let value = {
             let inputs: SmallVec<[Tensor<T>; 4]> = ids.iter().map(|id| arena.value(id.0)).collect();
-            let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(Tensor::shape).collect();
-            let shape = op.shape(&shapes, &arena.attributes)?;
-            let inputs: SmallVec<[&Tensor<T>; 4]> = inputs.iter().collect();
-            op.forward(&inputs, shape, &arena.attributes, &mut self.pool.borrow_mut())
+            arena.compute(op, [0.0; 2], &inputs, &mut self.pool.borrow_mut())?
         };
-        Ok(Var::new(self, arena.push_with(node, value)))
+        let id = arena.push_with(node, value);
+        drop(arena);
+        Ok(self.recorded(id))
     }
 
     /// Records an elementwise operation of one operand.
@@ -295,7 +298,7 @@ impl<T: Float> GradientTape<T> {
         let mut arena = self.arena.borrow_mut();
         let at = numbers.map_or(x.0, |numbers| arena.attributes.push_numbers(numbers));
         let input = arena.nodes[x.index()];
-        let wants = input.wants() && !op.is_flat() && !self.paused.get();
+        let wants = input.wants() && !op.is_flat() && !self.is_paused();
         let node = Node::new(Op::Unary(op), 1, [x.0, at], wants, location);
         let numbers = numbers.unwrap_or_default();
         let id = if input.is_scalar() {
@@ -303,7 +306,8 @@ impl<T: Float> GradientTape<T> {
         } else {
             self.push_unary_tensor(&mut arena, node, op, numbers, input.slot)
         };
-        Var::new(self, id)
+        drop(arena);
+        self.recorded(id)
     }
 
     #[inline(never)]
@@ -329,10 +333,12 @@ impl<T: Float> GradientTape<T> {
         let mut arena = self.arena.borrow_mut();
         let (left, right) = (arena.nodes[a.index()], arena.nodes[b.index()]);
         if left.is_scalar() && right.is_scalar() {
-            let wants = (left.wants() || right.wants()) && !op.is_flat() && !self.paused.get();
+            let wants = (left.wants() || right.wants()) && !op.is_flat() && !self.is_paused();
             let node = Node::new(Op::Binary(op), 2, [a.0, b.0], wants, self.here());
             let value = T::binary_one(op, left.scalar, right.scalar);
-            return Var::new(self, arena.push(node.scalar_op(value)));
+            let id = arena.push(node.scalar_op(value));
+            drop(arena);
+            return self.recorded(id);
         }
         drop(arena);
         self.record(Op::Binary(op), &[Var::new(self, a), Var::new(self, b)])
@@ -380,48 +386,6 @@ impl<T: Float> GradientTape<T> {
 
     pub(crate) fn push_indices(&self, indices: Tensor<usize>) -> At {
         self.arena.borrow_mut().attributes.push_indices(indices)
-    }
-}
-
-impl Scopes {
-    fn enter(&mut self, name: &str, start: u32) {
-        self.open.push(self.current.len());
-        if !self.current.is_empty() {
-            self.current.push('/');
-        }
-        self.current.push_str(name);
-        self.run_from(start);
-    }
-
-    fn leave(&mut self, start: u32) {
-        if let Some(len) = self.open.pop() {
-            self.current.truncate(len);
-            self.run_from(start);
-        }
-    }
-
-    fn run_from(&mut self, start: u32) {
-        let known = self.names.iter().position(|name| *name == self.current);
-        let name = known.unwrap_or_else(|| {
-            self.names.push(self.current.clone());
-            self.names.len() - 1
-        });
-        if self.runs.last().is_some_and(|run| run.0 == start) {
-            self.runs.pop();
-        }
-        self.runs.push((start, name as u32));
-    }
-}
-
-/// An open scope; see [`GradientTape::scope`].
-pub struct Scope<'t, T: Float = f32> {
-    tape: &'t GradientTape<T>,
-}
-
-impl<T: Float> Drop for Scope<'_, T> {
-    fn drop(&mut self) {
-        let start = self.tape.len() as u32;
-        self.tape.scopes.borrow_mut().leave(start);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod create;
 mod methods;
+mod operators;
 mod print;
 
 use crate::element::Element;

@@ -6,10 +6,16 @@
 
 use super::Numbers;
 use crate::element::Float;
+use crate::error::ShapeError;
+use crate::ops::custom::Extension;
 use crate::ops::{At, Op};
+use crate::pool::Pool;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 /// A node's position on its tape; a node's inputs have smaller ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +113,7 @@ pub(crate) struct Arena<T> {
     pub values: Vec<Tensor<T>>,
     pub attributes: Attributes,
     long_inputs: Vec<u32>,
+    extensions: Vec<Arc<dyn Extension<T>>>,
 }
 
 /// What does not fit into an [`Op`]'s eight bytes.
@@ -159,6 +166,7 @@ impl<T: Float> Arena<T> {
             values: Vec::new(),
             attributes: Attributes::default(),
             long_inputs: Vec::new(),
+            extensions: Vec::new(),
         }
     }
 
@@ -226,11 +234,52 @@ impl<T: Float> Arena<T> {
         if node.is_scalar() { Tensor::scalar(node.scalar) } else { self.values[node.slot as usize].clone() }
     }
 
+    pub(crate) fn push_extension(&mut self, extension: Arc<dyn Extension<T>>) -> At {
+        self.extensions.push(extension);
+        At(self.extensions.len() as u32 - 1)
+    }
+
+    pub(crate) fn extension(&self, At(at): At) -> &Arc<dyn Extension<T>> {
+        &self.extensions[at as usize]
+    }
+
+    /// A node's name: that of its operation, or what a user calls it.
+    pub(crate) fn name(&self, node: &Node<T>) -> &'static str {
+        match node.op {
+            Op::Custom(at) => self.extension(at).name(),
+            op => op.name(),
+        }
+    }
+
+    /// The value of `op`, whatever it is.
+    pub(crate) fn compute(
+        &self,
+        op: Op,
+        numbers: Numbers,
+        inputs: &[Tensor<T>],
+        pool: &mut Pool<T>,
+    ) -> Result<Tensor<T>, ShapeError> {
+        let refs: SmallVec<[&Tensor<T>; 4]> = inputs.iter().collect();
+        match op {
+            Op::Unary(op) => {
+                let x = refs[0];
+                Ok(pool.build(x.shape().clone(), |out| T::unary(op, numbers, x.as_slice(), out)))
+            }
+            Op::Custom(at) => self.extension(at).forward(&refs, pool),
+            op => {
+                let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(Tensor::shape).collect();
+                let shape = op.shape(&shapes, &self.attributes)?;
+                Ok(op.forward(&refs, shape, &self.attributes, pool))
+            }
+        }
+    }
+
     /// Empties all tables and keeps their capacity; the values go to `give_back`.
     pub(crate) fn clear(&mut self, give_back: impl FnMut(Tensor<T>)) {
         self.nodes.clear();
         self.values.drain(..).for_each(give_back);
         self.long_inputs.clear();
+        self.extensions.clear();
         self.attributes.numbers.clear();
         self.attributes.lists.clear();
         self.attributes.indices.clear();

@@ -10,7 +10,7 @@ use std::fmt;
 
 impl<T: Float> GradientTape<T> {
     /// Name and operands: `mul %0, 4.9`.
-    fn expression(&self, node: &Node<T>) -> String {
+    pub(crate) fn expression(&self, node: &Node<T>) -> String {
         let arena = self.arena.borrow();
         let mut operands: Vec<String> = arena.inputs(node).iter().map(|&i| NodeId(i).to_string()).collect();
         match node.op {
@@ -53,9 +53,10 @@ impl<T: Float> GradientTape<T> {
                     operand.push_str(if transposed { "ᵀ" } else { "" });
                 }
             }
+            Op::Custom(at) => operands.extend(arena.extension(at).describe()),
             _ => {}
         }
-        format!("{} {}", node.op.name(), operands.join(", ")).trim_end().to_string()
+        format!("{} {}", arena.name(node), operands.join(", ")).trim_end().to_string()
     }
 
     /// Type, and shape or value: `f32[128, 512]`, `f64 = 9.8`.

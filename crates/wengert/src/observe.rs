@@ -1,0 +1,182 @@
+//! The numeric sweep, edge by edge, for those who want to look: what each node contributes to each
+//! of its inputs.
+//!
+//! The same rules as in `backward`, but every contribution is computed by itself and shown before
+//! it is added, and nothing is reused. It finds out where a gradient became zero or not finite;
+//! `backward` itself pays nothing for it.
+
+use crate::eager::Eager;
+use crate::element::Float;
+use crate::gradients::NoGradient;
+use crate::ops::Op;
+use crate::sweep::contribute;
+use crate::tape::{GradientTape, NodeId};
+use crate::tensor::Tensor;
+use crate::tensor_ops::{Adjoint, TensorOps};
+use smallvec::SmallVec;
+
+/// A contribution on its way from a node to one of its inputs.
+pub(crate) struct Edge<'a, T> {
+    pub node: NodeId,
+    pub input: NodeId,
+    /// The adjoint of the node.
+    pub y_bar: &'a Tensor<T>,
+    /// What it contributes, in the input's shape.
+    pub contribution: &'a Tensor<T>,
+}
+
+impl<T: Float> GradientTape<T> {
+    /// Sweeps from `roots` and shows each contribution to `see`; returns all adjoints.
+    pub(crate) fn observe(
+        &self,
+        roots: &[NodeId],
+        seeds: &[Tensor<T>],
+        mut see: impl FnMut(Edge<'_, T>),
+    ) -> Vec<Option<Tensor<T>>> {
+        let end = roots.iter().max().map_or(0, |root| root.index() + 1);
+        let mut adjoints: Vec<Option<Tensor<T>>> = vec![None; end];
+        for (root, seed) in roots.iter().zip(seeds) {
+            if self.arena.borrow().nodes[root.index()].wants() {
+                self.accumulate(&mut adjoints[root.index()], seed.clone());
+            }
+        }
+        for id in (0..end).rev() {
+            let Some(y_bar) = adjoints[id].clone() else { continue };
+            for (_, input, contribution) in self.contributions(id, &y_bar) {
+                see(Edge {
+                    node: NodeId(id as u32),
+                    input: NodeId(input),
+                    y_bar: &y_bar,
+                    contribution: &contribution,
+                });
+                self.accumulate(&mut adjoints[input as usize], contribution);
+            }
+        }
+        adjoints
+    }
+
+    fn accumulate(&self, adjoint: &mut Option<Tensor<T>>, contribution: Tensor<T>) {
+        let contribution = Eager::new(self, contribution);
+        *adjoint = Some(match adjoint.take() {
+            Some(before) => Eager::new(self, before).add_assign(contribution).into_value(),
+            None => contribution.into_value(),
+        });
+    }
+
+    /// What one node contributes to each input that wants it: (which, its id, how much).
+    pub(crate) fn contributions(&self, id: usize, y_bar: &Tensor<T>) -> Vec<(usize, u32, Tensor<T>)> {
+        let node = self.arena.borrow().nodes[id];
+        let ids = self.input_ids(&node);
+        let eager = |id: u32| Eager::new(self, self.arena.borrow().value(id));
+        let inputs: SmallVec<[Eager<T>; 3]> = ids.iter().map(|&i| eager(i)).collect();
+        let y = eager(id as u32);
+        let numbers = self.arena.borrow().numbers_of(&node);
+        let wanted: SmallVec<[bool; 3]> =
+            ids.iter().map(|&i| self.arena.borrow().nodes[i as usize].wants()).collect();
+        let mut bars = match node.op {
+            Op::Custom(at) => {
+                let values: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
+                let refs: SmallVec<[&Tensor<T>; 3]> = values.iter().collect();
+                let extension = self.extension(at);
+                extension.vjp(&refs, &y.value(), y_bar, &wanted, &mut self.pool.borrow_mut())
+            }
+            _ => Vec::new(),
+        };
+        let mut all = Vec::new();
+        for wrt in (0..ids.len()).filter(|&wrt| wanted[wrt]) {
+            let mut into = Adjoint { shape: inputs[wrt].shape(), value: None };
+            match node.op {
+                Op::Custom(_) => bars[wrt].take().into_iter().for_each(|bar| into.add(Eager::new(self, bar))),
+                _ => {
+                    let y_bar = Eager::new(self, y_bar.clone());
+                    contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
+                }
+            }
+            if let Some(bar) = into.value {
+                all.push((wrt, ids[wrt], bar.into_value()));
+            }
+        }
+        all
+    }
+
+    /// Why the gradient of `source` is zero everywhere, for seeds of ones: the first operation on the
+    /// way back that turns an adjoint into zeros, or, if there is none, that contributions cancel.
+    pub(crate) fn why_zeros(&self, roots: &[NodeId], source: NodeId) -> NoGradient {
+        let end = roots.iter().max().map_or(0, |root| root.index() + 1);
+        let leads = self.leading_to(&[source], end);
+        let shape = |root: &NodeId| self.arena.borrow().value(root.0).shape().clone();
+        let seeds: Vec<Tensor<T>> = roots.iter().map(|root| Tensor::ones(&shape(root))).collect();
+        let zeros = |x: &Tensor<T>| x.as_slice().iter().all(|x| x.is_zero());
+        let mut first = None;
+        self.observe(roots, &seeds, |edge| {
+            if leads[edge.input.index()] && zeros(edge.contribution) && !zeros(edge.y_bar) {
+                first = first.or(Some(edge.node));
+            }
+        });
+        first.map_or(NoGradient::Cancels, |id| {
+            let arena = self.arena.borrow();
+            let node = &arena.nodes[id.index()];
+            NoGradient::Zeros { op: arena.name(node), at: node.location }
+        })
+    }
+
+    /// # Panics
+    /// An adjoint is not finite: names the first one on the way back.
+    #[track_caller]
+    pub(crate) fn must_sweep_finite(&self, roots: &[NodeId], seeds: &[Tensor<T>]) {
+        let mut found = None;
+        self.observe(roots, seeds, |edge| {
+            if found.is_none()
+                && let Some((place, bad)) = not_finite(edge.contribution)
+            {
+                let (node, input) = (self.line(edge.node), self.line(edge.input));
+                found = Some(format!(
+                    "check_finite: the adjoint that {node} passes to {input} is {bad:?} at {place}; its own adjoint is {}",
+                    range(edge.y_bar)
+                ));
+            }
+        });
+        if let Some(text) = found {
+            panic!("{text}");
+        }
+    }
+
+    /// # Panics
+    /// The value of a node is not finite.
+    #[track_caller]
+    pub(crate) fn must_be_finite(&self, id: NodeId) {
+        let (value, ids) = {
+            let arena = self.arena.borrow();
+            (arena.value(id.0), self.input_ids(&arena.nodes[id.index()]))
+        };
+        let Some((place, bad)) = not_finite(&value) else { return };
+        let input = |&i: &u32| format!("{} is {}", NodeId(i), range(&self.arena.borrow().value(i)));
+        let inputs: Vec<String> = ids.iter().map(input).collect();
+        let of = if inputs.is_empty() { String::new() } else { format!("; {}", inputs.join(", ")) };
+        panic!("check_finite: {} gave {bad:?} at {place}{of}", self.line(id));
+    }
+
+    /// A node as a sentence names it: ``%3 `ln %2` (model.rs:41)``.
+    pub(crate) fn line(&self, id: NodeId) -> String {
+        let (node, at) = (self.arena.borrow().nodes[id.index()], self.location_of(id));
+        format!("{id} `{}` ({}:{})", self.expression(&node), at.file(), at.line())
+    }
+}
+
+/// Position and value of the first element that is not finite.
+fn not_finite<T: Float>(x: &Tensor<T>) -> Option<(String, T)> {
+    let at = x.as_slice().iter().position(|x| !x.is_finite())?;
+    let place =
+        if x.ndim() == 0 { "its only element".into() } else { format!("{:?}", x.shape().index_of(at)) };
+    Some((place, x.as_slice()[at]))
+}
+
+/// What a tensor holds, in a few words.
+fn range<T: Float>(x: &Tensor<T>) -> String {
+    let [first, rest @ ..] = x.as_slice() else { return format!("empty, {}", x.shape()) };
+    if rest.is_empty() {
+        return format!("{first:?}");
+    }
+    let (low, high) = rest.iter().fold((*first, *first), |(low, high), &x| (low.min(x), high.max(x)));
+    format!("{} between {low:?} and {high:?}", x.shape())
+}
