@@ -64,7 +64,9 @@ pub mod prelude {
     pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
-    pub use crate::optimizers::{Adam, Optimizer, RmsProp, Sgd};
+    pub use crate::optimizers::{
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Nadam, Optimizer, Radam, RmsProp, Sgd,
+    };
     pub use crate::{FitOptions, Forward, History, Init, Layer, Model, Module, Trainer, seeded};
     pub use wengert::prelude::*;
 }
