@@ -47,7 +47,7 @@ pub trait Optimizer<T: Float = f32> {
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64;
 
-    /// Sets the learning rate of the next step.
+    /// Sets the learning rate of the next step, perhaps from a [`Schedule`](crate::Schedule).
     fn set_learning_rate(&mut self, learning_rate: f64);
 }
 
