@@ -39,6 +39,7 @@ pub mod metrics;
 mod module;
 pub mod optimizers;
 mod progress;
+pub mod schedules;
 mod trainer;
 
 pub use forward::{Forward, Layer, Model};
@@ -46,6 +47,7 @@ pub use init::Init;
 pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
+pub use schedules::Schedule;
 pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
 pub use wengert;
 pub use wengert_datasets as datasets;
@@ -64,7 +66,13 @@ pub mod prelude {
     pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
-    pub use crate::optimizers::{Adam, Optimizer, RmsProp, Sgd};
+    pub use crate::optimizers::{
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Nadam, Optimizer, Radam, RmsProp, Sgd,
+    };
+    pub use crate::schedules::{
+        CosineAnnealing, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle, PolynomialDecay, Schedule,
+        StepDecay,
+    };
     pub use crate::{FitOptions, Forward, History, Init, Layer, Model, Module, Trainer, seeded};
     pub use wengert::prelude::*;
 }

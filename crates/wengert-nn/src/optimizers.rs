@@ -5,13 +5,30 @@
 //! into a second buffer that is swapped in; it never copies first. Accumulators that have decayed
 //! into denormal numbers are set to zero in the same pass: left alone they slow the arithmetic
 //! several times over.
+//!
+//! `weight_decay` adds to the gradient, as in PyTorch. Keras' argument of that name shrinks the
+//! weights themselves, which is [`AdamW`] here, and `decoupled_weight_decay` of [`Nadam`] and
+//! [`Radam`].
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod adamw;
+mod moments;
+mod nadam;
+mod radam;
 mod rmsprop;
 mod sgd;
 mod slots;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
+pub use adamw::AdamW;
+pub use nadam::Nadam;
+pub use radam::Radam;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
@@ -30,7 +47,7 @@ pub trait Optimizer<T: Float = f32> {
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64;
 
-    /// Sets the learning rate of the next step.
+    /// Sets the learning rate of the next step, perhaps from a [`Schedule`](crate::Schedule).
     fn set_learning_rate(&mut self, learning_rate: f64);
 }
 

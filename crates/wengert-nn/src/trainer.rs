@@ -6,6 +6,7 @@ use crate::forward::Model;
 use crate::losses::{AsTarget, Loss};
 use crate::metrics::Metric;
 use crate::optimizers::{Optimizer, OptimizerError};
+use crate::schedules::Schedule;
 use crate::seeded;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -43,6 +44,8 @@ const EVALUATION_ROWS: usize = 512;
 pub struct Trainer<M, T: Float = f32> {
     model: M,
     optimizer: Box<dyn Optimizer<T>>,
+    schedule: Option<Box<dyn Schedule>>,
+    steps: u64,
     loss: Box<dyn Loss<T>>,
     metrics: Vec<Box<dyn Metric<T>>>,
     callbacks: Vec<Box<dyn Callback>>,
@@ -59,11 +62,22 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         Trainer {
             model,
             optimizer: Box::new(optimizer),
+            schedule: None,
+            steps: 0,
             loss: Box::new(loss),
             metrics: Vec::new(),
             callbacks: Vec::new(),
             tape: GradientTape::new(),
         }
+    }
+
+    /// This trainer with the learning rate of each step, counted from 0 over all calls, from
+    /// `schedule` instead of the optimizer's own. One that counts epochs, or goes on from a step
+    /// that another trainer reached, is a function: see [`Schedule`].
+    #[must_use]
+    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.schedule = Some(Box::new(schedule));
+        self
     }
 
     /// This trainer with one more metric, measured in training, validation and evaluation.
@@ -184,7 +198,11 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         count(&mut self.metrics, output, target);
         let grads = loss.backward();
         self.tape.reset();
+        if let Some(schedule) = &self.schedule {
+            self.optimizer.set_learning_rate(schedule.at(self.steps));
+        }
         self.optimizer.step(&mut self.model, &grads)?;
+        self.steps += 1;
         Ok(value)
     }
 

@@ -137,6 +137,167 @@ fn adam_is_that_of_keras() {
     follows(Adam::new(0.01).betas(0.9, 0.5).amsgrad(), || keras_adam(0.9, 0.5, 1e-7, true));
 }
 
+#[test]
+fn adamw_shrinks_the_weights_and_then_does_what_adam_does() {
+    let shrinks = |decay: f64, mut adam: Box<dyn FnMut(f64, f64, f64) -> f64>| {
+        move |w: f64, g: f64, rate: f64| adam(w - rate * decay * w, g, rate)
+    };
+    follows(AdamW::new(0.01), || shrinks(0.004, Box::new(keras_adam(0.9, 0.999, 1e-7, false))));
+    follows(AdamW::new(0.01).betas(0.8, 0.5).epsilon(1e-2).weight_decay(0.5).amsgrad(), || {
+        shrinks(0.5, Box::new(keras_adam(0.8, 0.5, 1e-2, true)))
+    });
+}
+
+#[test]
+fn adagrad_is_that_of_keras() {
+    let keras = |initial: f64, epsilon: f64| {
+        let mut s = initial;
+        move |w: f64, g: f64, rate: f64| {
+            s += g * g;
+            w - rate * g / (s + epsilon).sqrt()
+        }
+    };
+    follows(Adagrad::new(0.1), || keras(0.1, 1e-7));
+    follows(Adagrad::new(0.1).initial_accumulator(2.0).epsilon(1e-2), || keras(2.0, 1e-2));
+}
+
+#[test]
+fn adagrad_of_pytorch_takes_smaller_steps_by_itself() {
+    follows(Adagrad::pytorch(0.1).learning_rate_decay(0.5).initial_accumulator(0.25).epsilon(1e-2), || {
+        let (mut t, mut s) = (0.0, 0.25f64);
+        move |w, g, rate| {
+            s += g * g;
+            let rate = rate / (1.0 + t * 0.5);
+            t += 1.0;
+            w - rate * g / (s.sqrt() + 1e-2)
+        }
+    });
+}
+
+#[test]
+fn adadelta_is_that_of_keras() {
+    let keras = |rho: f64, epsilon: f64| {
+        let (mut v, mut u) = (0.0, 0.0);
+        move |w: f64, g: f64, rate: f64| {
+            v = rho * v + (1.0 - rho) * g * g;
+            let d = -g * (u + epsilon).sqrt() / (v + epsilon).sqrt();
+            u = rho * u + (1.0 - rho) * d * d;
+            w + rate * d
+        }
+    };
+    follows(Adadelta::new(1.0), || keras(0.95, 1e-7));
+    follows(Adadelta::new(0.5).rho(0.7).epsilon(1e-3), || keras(0.7, 1e-3));
+}
+
+/// Keras' and PyTorch's Nadam for one element.
+fn nadam(betas: (f64, f64), epsilon: f64, growth: f64) -> impl FnMut(f64, f64, f64) -> f64 {
+    let (mut t, mut m, mut v, mut product) = (0, 0.0, 0.0, 1.0);
+    move |w, g, rate| {
+        t += 1;
+        let momentum = |t: i32| betas.0 * (1.0 - 0.5 * 0.96f64.powf(t as f64 * growth));
+        product *= momentum(t);
+        m += (g - m) * (1.0 - betas.0);
+        v += (g * g - v) * (1.0 - betas.1);
+        let m_hat = momentum(t + 1) * m / (1.0 - product * momentum(t + 1))
+            + (1.0 - momentum(t)) * g / (1.0 - product);
+        w - rate * m_hat / ((v / (1.0 - betas.1.powi(t))).sqrt() + epsilon)
+    }
+}
+
+#[test]
+fn nadam_is_that_of_keras() {
+    follows(Nadam::new(0.01), || nadam((0.9, 0.999), 1e-7, 1.0));
+    follows(Nadam::new(0.01).betas(0.7, 0.9).epsilon(1e-2), || nadam((0.7, 0.9), 1e-2, 1.0));
+    follows(Nadam::pytorch(0.01).momentum_decay(0.1), || nadam((0.9, 0.999), 1e-8, 0.1));
+}
+
+#[test]
+fn adamax_is_that_of_keras() {
+    let keras = |beta1: f64, beta2: f64, epsilon: f64| {
+        let (mut t, mut m, mut u) = (0, 0.0, 0.0f64);
+        move |w: f64, g: f64, rate: f64| {
+            t += 1;
+            m += (g - m) * (1.0 - beta1);
+            u = (beta2 * u).max(g.abs());
+            w - rate * m / ((1.0 - beta1.powi(t)) * (u + epsilon))
+        }
+    };
+    follows(Adamax::new(0.01), || keras(0.9, 0.999, 1e-7));
+    follows(Adamax::new(0.01).betas(0.8, 0.5).epsilon(1e-2), || keras(0.8, 0.5, 1e-2));
+}
+
+/// Momentum alone for five steps with β₂ = 0.999, for six with 0.8; for ever with 0.6, whose ρ∞ is 4.
+#[test]
+fn radam_divides_once_enough_gradients_are_known() {
+    let radam = |beta2: f64| {
+        let (mut t, mut m, mut v) = (0, 0.0, 0.0f64);
+        move |w: f64, g: f64, rate: f64| {
+            t += 1;
+            m = 0.9 * m + (1.0 - 0.9) * g;
+            v = beta2 * v + (1.0 - beta2) * g * g;
+            let m_hat = m / (1.0 - 0.9f64.powi(t));
+            let fade = beta2.powi(t);
+            let rho_inf = 2.0 / (1.0 - beta2) - 1.0;
+            let rho = rho_inf - 2.0 * t as f64 * fade / (1.0 - fade);
+            if rho <= 5.0 {
+                return w - rate * m_hat;
+            }
+            let r = (rho - 4.0) * (rho - 2.0) * rho_inf / ((rho_inf - 4.0) * (rho_inf - 2.0) * rho);
+            w - rate * m_hat * r.sqrt() * (1.0 - fade).sqrt() / (v.sqrt() + 1e-8)
+        }
+    };
+    for beta2 in [0.999, 0.8, 0.6] {
+        follows(Radam::new(0.01).betas(0.9, beta2), || radam(beta2));
+    }
+}
+
+/// Fails unless `decaying` moves a weight along a gradient as `plain` moves what `decay` makes of
+/// both.
+#[track_caller]
+fn is_plain_after(
+    decay: impl Fn(f64, f64) -> (f64, f64),
+    mut plain: impl Optimizer<f64>,
+    mut decaying: impl Optimizer<f64>,
+) {
+    let (mut a, mut b) = (Parameter::new(tensor![2.0]), Parameter::new(tensor![2.0]));
+    for g in [0.5, -1.0, 0.0, 3.0, 2.0, -0.25, 0.0, 0.75] {
+        let (w, decayed) = decay(a.value().item(), g);
+        a.replace(tensor![w]);
+        step(&mut plain, &mut a, &tensor![decayed]);
+        step(&mut decaying, &mut b, &tensor![g]);
+        assert_eq!(bits(a.value()), bits(b.value()));
+    }
+}
+
+#[test]
+fn weight_decay_adds_to_the_gradient() {
+    let adds = |w, g| (w, g + 0.5 * w);
+    is_plain_after(adds, Sgd::new(0.1), Sgd::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, RmsProp::new(0.1), RmsProp::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Adam::new(0.1), Adam::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Adagrad::new(0.1), Adagrad::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Adadelta::new(1.0), Adadelta::new(1.0).weight_decay(0.5));
+    is_plain_after(adds, Adamax::new(0.1), Adamax::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Nadam::new(0.1), Nadam::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Radam::new(0.1), Radam::new(0.1).weight_decay(0.5));
+}
+
+#[test]
+fn decoupled_weight_decay_shrinks_the_weight() {
+    let shrinks = |w, g| ((1.0 - 0.1 * 0.5) * w, g);
+    is_plain_after(shrinks, Adam::new(0.1), AdamW::new(0.1).weight_decay(0.5));
+    is_plain_after(shrinks, Adam::pytorch(0.1), AdamW::pytorch(0.1).weight_decay(0.5));
+    is_plain_after(shrinks, Nadam::new(0.1), Nadam::new(0.1).decoupled_weight_decay(0.5));
+    is_plain_after(shrinks, Radam::new(0.1), Radam::new(0.1).decoupled_weight_decay(0.5));
+}
+
+#[test]
+fn of_two_kinds_of_weight_decay_the_last_one_holds() {
+    let adds = |w, g| (w, g + 0.5 * w);
+    is_plain_after(adds, Nadam::new(0.1), Nadam::new(0.1).decoupled_weight_decay(7.0).weight_decay(0.5));
+    is_plain_after(adds, Radam::new(0.1), Radam::new(0.1).decoupled_weight_decay(7.0).weight_decay(0.5));
+}
+
 /// The golden trajectories have one learning rate each, which hides where it stands.
 #[test]
 fn the_learning_rate_of_pytorch_stands_outside_the_momentum() {
@@ -214,6 +375,11 @@ fn accumulators_decay_to_zero_and_never_to_denormal_numbers() {
     // β₂ = 0.999 makes 2,000 steps a factor of 0.135.
     decays_to_zero(Adam::new(0.1), 5e-18, 2);
     decays_to_zero(Adam::pytorch(0.1), 5e-18, 2);
+    decays_to_zero(AdamW::new(0.1), 5e-18, 2);
+    decays_to_zero(Nadam::new(0.1), 5e-18, 2);
+    decays_to_zero(Radam::new(0.1), 5e-18, 2);
+    decays_to_zero(Adamax::new(0.1).betas(0.9, 0.9), 3e-37, 2);
+    decays_to_zero(Adadelta::new(0.1).rho(0.9), 1e-18, 2);
 }
 
 /// One of each kind, with all their accumulators.
@@ -227,6 +393,13 @@ fn all<T: Float>() -> Vec<Box<dyn Optimizer<T>>> {
         Box::new(RmsProp::pytorch(0.1).centered().momentum(0.9)),
         Box::new(Adam::new(0.1)),
         Box::new(Adam::pytorch(0.1).amsgrad()),
+        Box::new(AdamW::new(0.1)),
+        Box::new(Adagrad::new(0.1)),
+        Box::new(Adadelta::new(1.0)),
+        Box::new(Nadam::new(0.1)),
+        Box::new(Radam::new(0.1)),
+        Box::new(Adamax::new(0.1)),
+        Box::new(Adamax::pytorch(0.1).weight_decay(0.1)),
     ]
 }
 
@@ -305,10 +478,16 @@ fn a_parameter_that_is_recorded_off_the_path_is_named_with_that_reason() {
 
 #[test]
 fn unused_parameters_may_be_permitted_and_then_keep_their_bits() {
-    let all: [Box<dyn Optimizer<f64>>; 3] = [
+    let all: [Box<dyn Optimizer<f64>>; 9] = [
         Box::new(Sgd::new(0.1).momentum(0.9).allow_unused()),
         Box::new(RmsProp::new(0.1).allow_unused()),
         Box::new(Adam::new(0.1).allow_unused()),
+        Box::new(AdamW::new(0.1).allow_unused()),
+        Box::new(Adagrad::new(0.1).allow_unused()),
+        Box::new(Adadelta::new(1.0).allow_unused()),
+        Box::new(Nadam::new(0.1).allow_unused()),
+        Box::new(Radam::new(0.1).allow_unused()),
+        Box::new(Adamax::new(0.1).allow_unused()),
     ];
     for mut optimizer in all {
         let mut model = model();

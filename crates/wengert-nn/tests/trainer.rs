@@ -438,6 +438,43 @@ fn a_new_learning_rate_reaches_the_optimizer() {
 }
 
 #[test]
+fn a_schedule_gives_each_step_its_learning_rate() {
+    let data = points(10);
+    let schedule = OneCycle::new(0.1, 6);
+    let mut scheduled = trainer().schedule(schedule);
+    let options = FitOptions::new().epochs(2).batch_size(4).shuffle(false);
+    scheduled.fit(&data, options).unwrap();
+    assert_eq!(scheduled.optimizer_mut().learning_rate(), schedule.at(5));
+
+    let mut by_hand = trainer();
+    for step in 0..6 {
+        by_hand.optimizer_mut().set_learning_rate(schedule.at(step));
+        let rows = [&[0, 1, 2, 3][..], &[4, 5, 6, 7], &[8, 9]][step as usize % 3];
+        let mut batch = None;
+        data.gather(rows, &mut batch);
+        let (x, labels) = batch.unwrap();
+        by_hand.train_on_batch(&x, &labels).unwrap();
+    }
+    assert_eq!(weights(scheduled.model()), weights(by_hand.model()));
+}
+
+#[test]
+fn the_steps_of_a_schedule_count_on_over_all_calls() {
+    let data = points(10);
+    let steps: Rc<RefCell<Vec<u64>>> = Rc::default();
+    let seen = steps.clone();
+    let mut trainer = trainer().schedule(move |step: u64| {
+        seen.borrow_mut().push(step);
+        0.01
+    });
+    trainer.fit(&data, FitOptions::new().epochs(2).batch_size(4)).unwrap();
+    trainer.evaluate(&data).unwrap();
+    trainer.fit(&data, FitOptions::new().batch_size(5)).unwrap();
+    trainer.train_on_batch(data.inputs(), data.targets()).unwrap();
+    assert_eq!(*steps.borrow(), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_batch_size_of_zero_and_no_data_are_refused_before_any_call() {
     let calls = Rc::default();
     let empty = TensorDataset::new(Tensor::zeros(&[0, 2]), Tensor::<usize>::zeros(&[0])).unwrap();

@@ -1,7 +1,8 @@
 //! Adam.
 
+use super::moments::{Moments, correction};
 use super::slots::Slots;
-use super::{Optimizer, OptimizerError, flush};
+use super::{Optimizer, OptimizerError};
 use crate::module::Module;
 use wengert::{Float, Gradients};
 
@@ -19,10 +20,8 @@ use wengert::{Float, Gradients};
 /// ```
 #[derive(Debug)]
 pub struct Adam<T: Float = f32> {
-    learning_rate: f64,
     betas: (f64, f64),
     epsilon: f64,
-    weight_decay: f64,
     amsgrad: bool,
     pytorch: bool,
     slots: Slots<T>,
@@ -32,13 +31,11 @@ impl<T: Float> Adam<T> {
     /// Keras' formula: β 0.9 and 0.999, ε 10⁻⁷.
     pub fn new(learning_rate: f64) -> Adam<T> {
         Adam {
-            learning_rate,
             betas: (0.9, 0.999),
             epsilon: 1e-7,
-            weight_decay: 0.0,
             amsgrad: false,
             pytorch: false,
-            slots: Slots::default(),
+            slots: Slots::new(learning_rate),
         }
     }
 
@@ -58,8 +55,15 @@ impl<T: Float> Adam<T> {
     }
 
     /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(self, weight_decay: f64) -> Adam<T> {
-        Adam { weight_decay, ..self }
+    pub fn weight_decay(mut self, weight_decay: f64) -> Adam<T> {
+        self.slots.weight_decay = weight_decay;
+        self
+    }
+
+    /// This with weights that shrink by themselves: see [`AdamW`](super::AdamW).
+    pub(super) fn decoupled(mut self) -> Adam<T> {
+        self.slots.decoupled = true;
+        self
     }
 
     /// Divides by the largest mean square so far (Reddi et al., 2018).
@@ -76,40 +80,35 @@ impl<T: Float> Adam<T> {
 
 impl<T: Float> Optimizer<T> for Adam<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let (b1, b2) = self.betas;
         let t = self.slots.next_step() as f64;
-        let (correct1, correct2) = (1.0 - b1.powf(t), 1.0 - b2.powf(t));
+        let (correct1, correct2) = (correction(self.betas.0, t), correction(self.betas.1, t));
         // Keras: η·√c₂/c₁ · m/(√v + ε). PyTorch: η/c₁ · m/(√v/√c₂ + ε). One form serves both:
         // rate · m / (√v · scale + ε).
         let (rate, scale) = match self.pytorch {
-            true => (self.learning_rate / correct1, 1.0 / correct2.sqrt()),
-            false => (self.learning_rate * correct2.sqrt() / correct1, 1.0),
+            true => (self.slots.learning_rate / correct1, 1.0 / correct2.sqrt()),
+            false => (self.slots.learning_rate * correct2.sqrt() / correct1, 1.0),
         };
-        let [rate, scale, epsilon, decay] = [rate, scale, self.epsilon, self.weight_decay].map(T::from_f64);
-        let [beta1, rest1, beta2, rest2] = [b1, 1.0 - b1, b2, 1.0 - b2].map(T::from_f64);
-        let moments = |w: T, g: T, m: T, v: T| {
-            let g = g + decay * w;
-            (flush(beta1 * m + rest1 * g), flush(beta2 * v + rest2 * g * g))
-        };
+        let [rate, scale, epsilon] = [rate, scale, self.epsilon].map(T::from_f64);
+        let moments = Moments::new(self.betas);
         let moved = |w: T, m: T, v: T| w - rate * m / (v.sqrt() * scale + epsilon);
         if self.amsgrad {
             return self.slots.step(model, grads, |w, g, [m, v, largest]| {
-                let (m, v) = moments(w, g, m, v);
+                let (m, v) = moments.next(g, m, v);
                 let largest = if v > largest { v } else { largest };
                 (moved(w, m, largest), [m, v, largest])
             });
         }
         self.slots.step(model, grads, |w, g, [m, v]| {
-            let (m, v) = moments(w, g, m, v);
+            let (m, v) = moments.next(g, m, v);
             (moved(w, m, v), [m, v])
         })
     }
 
     fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.slots.learning_rate
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        self.slots.learning_rate = learning_rate;
     }
 }

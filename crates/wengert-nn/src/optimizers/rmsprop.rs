@@ -17,7 +17,6 @@ use wengert::{Float, Gradients};
 /// ```
 #[derive(Debug)]
 pub struct RmsProp<T: Float = f32> {
-    learning_rate: f64,
     rho: f64,
     epsilon: f64,
     momentum: f64,
@@ -30,13 +29,12 @@ impl<T: Float> RmsProp<T> {
     /// Keras' formula: ρ 0.9, ε 10⁻⁷ inside the root.
     pub fn new(learning_rate: f64) -> RmsProp<T> {
         RmsProp {
-            learning_rate,
             rho: 0.9,
             epsilon: 1e-7,
             momentum: 0.0,
             centered: false,
             pytorch: false,
-            slots: Slots::default(),
+            slots: Slots::new(learning_rate),
         }
     }
 
@@ -65,6 +63,12 @@ impl<T: Float> RmsProp<T> {
         RmsProp { centered: true, ..self }
     }
 
+    /// Adds this much of each weight to its gradient. Default 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> RmsProp<T> {
+        self.slots.weight_decay = weight_decay;
+        self
+    }
+
     /// Permits parameters that get no gradient.
     pub fn allow_unused(mut self) -> RmsProp<T> {
         self.slots.allow_unused = true;
@@ -75,7 +79,7 @@ impl<T: Float> RmsProp<T> {
 impl<T: Float> Optimizer<T> for RmsProp<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
         let [rate, rho, epsilon, momentum] =
-            [self.learning_rate, self.rho, self.epsilon, self.momentum].map(T::from_f64);
+            [self.slots.learning_rate, self.rho, self.epsilon, self.momentum].map(T::from_f64);
         let rest = T::from_f64(1.0 - self.rho);
         let (inside, outside) = if self.pytorch { (T::zero(), epsilon) } else { (epsilon, T::zero()) };
         let square = |v: T, g: T| flush(rho * v + rest * g * g);
@@ -110,10 +114,10 @@ impl<T: Float> Optimizer<T> for RmsProp<T> {
     }
 
     fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.slots.learning_rate
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        self.slots.learning_rate = learning_rate;
     }
 }

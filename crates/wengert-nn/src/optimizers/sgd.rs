@@ -19,10 +19,8 @@ use wengert::{Float, Gradients};
 /// ```
 #[derive(Debug)]
 pub struct Sgd<T: Float = f32> {
-    learning_rate: f64,
     momentum: f64,
     dampening: f64,
-    weight_decay: f64,
     nesterov: bool,
     pytorch: bool,
     slots: Slots<T>,
@@ -32,13 +30,11 @@ impl<T: Float> Sgd<T> {
     /// Keras' formula.
     pub fn new(learning_rate: f64) -> Sgd<T> {
         Sgd {
-            learning_rate,
             momentum: 0.0,
             dampening: 0.0,
-            weight_decay: 0.0,
             nesterov: false,
             pytorch: false,
-            slots: Slots::default(),
+            slots: Slots::new(learning_rate),
         }
     }
 
@@ -58,8 +54,9 @@ impl<T: Float> Sgd<T> {
     }
 
     /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(self, weight_decay: f64) -> Sgd<T> {
-        Sgd { weight_decay, ..self }
+    pub fn weight_decay(mut self, weight_decay: f64) -> Sgd<T> {
+        self.slots.weight_decay = weight_decay;
+        self
     }
 
     /// Nesterov's momentum.
@@ -76,14 +73,13 @@ impl<T: Float> Sgd<T> {
 
 impl<T: Float> Optimizer<T> for Sgd<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let [rate, momentum, decay] = [self.learning_rate, self.momentum, self.weight_decay].map(T::from_f64);
+        let [rate, momentum] = [self.slots.learning_rate, self.momentum].map(T::from_f64);
         let nesterov = self.nesterov;
         if self.momentum == 0.0 {
-            return self.slots.step(model, grads, |w, g, []| (w - rate * (g + decay * w), []));
+            return self.slots.step(model, grads, |w, g, []| (w - rate * g, []));
         }
         if !self.pytorch {
             return self.slots.step(model, grads, |w, g, [v]| {
-                let g = g + decay * w;
                 let v = flush(momentum * v - rate * g);
                 (if nesterov { w + (momentum * v - rate * g) } else { w + v }, [v])
             });
@@ -91,17 +87,16 @@ impl<T: Float> Optimizer<T> for Sgd<T> {
         let first = self.slots.next_step() == 1;
         let share = T::from_f64(if first { 1.0 } else { 1.0 - self.dampening });
         self.slots.step(model, grads, |w, g, [v]| {
-            let g = g + decay * w;
             let v = flush(momentum * v + share * g);
             (w - rate * if nesterov { g + momentum * v } else { v }, [v])
         })
     }
 
     fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.slots.learning_rate
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        self.slots.learning_rate = learning_rate;
     }
 }

@@ -1,4 +1,8 @@
-//! What all optimizers share: accumulators by parameter, and the pass that uses them.
+//! What all optimizers share: the learning rate, the decay of weights, accumulators by parameter,
+//! and the pass that uses them.
+//!
+//! Both kinds of decay are in that pass for every rule: two multiplications and an addition an
+//! element, where the memory is what costs.
 
 use super::OptimizerError;
 use crate::module::{Module, Path};
@@ -6,11 +10,16 @@ use std::collections::HashMap;
 use wengert::kernels::{update, update_into};
 use wengert::{Float, Gradients, Parameter, ParameterId, Tensor};
 
-/// The accumulators of each parameter, `N` of its shape, and how many steps were made.
+/// The accumulators of each parameter, `N` of its shape, how many steps were made, and the options
+/// that every optimizer has.
 #[derive(Debug)]
 pub(crate) struct Slots<T: Float> {
     by_parameter: HashMap<ParameterId, Slot<T>>,
     steps: u64,
+    pub learning_rate: f64,
+    pub weight_decay: f64,
+    /// Whether the decay shrinks the weights themselves instead of adding to their gradients.
+    pub decoupled: bool,
     pub allow_unused: bool,
 }
 
@@ -21,19 +30,25 @@ struct Slot<T: Float> {
     spare: Option<Tensor<T>>,
 }
 
-impl<T: Float> Default for Slots<T> {
-    fn default() -> Self {
-        Slots { by_parameter: HashMap::new(), steps: 0, allow_unused: false }
-    }
-}
-
 impl<T: Float> Slots<T> {
+    pub(crate) fn new(learning_rate: f64) -> Slots<T> {
+        Slots {
+            by_parameter: HashMap::new(),
+            steps: 0,
+            learning_rate,
+            weight_decay: 0.0,
+            decoupled: false,
+            allow_unused: false,
+        }
+    }
+
     /// The number of the step that comes, from 1.
     pub(crate) fn next_step(&self) -> u64 {
         self.steps + 1
     }
 
-    /// One step: `f(w, g, accumulators)` gives the new weight and accumulators of each element.
+    /// One step: `f(w, g, accumulators)` gives the new weight and accumulators of each element, from
+    /// the weight or the gradient after its decay.
     pub(crate) fn step<const N: usize>(
         &mut self,
         model: &mut dyn Module<T>,
@@ -44,13 +59,19 @@ impl<T: Float> Slots<T> {
             refuse_unused(model, grads)?;
         }
         self.steps += 1;
+        let (keep, decay) = match self.decoupled {
+            true => (1.0 - self.learning_rate * self.weight_decay, 0.0),
+            false => (1.0, self.weight_decay),
+        };
+        let (keep, decay) = (T::from_f64(keep), T::from_f64(decay));
+        let f = |w: T, g: T, state: [T; N]| f(keep * w, g + decay * w, state);
         model.visit_mut(&Path::root(), &mut |_, parameter| {
             let Some(gradient) = grads.parameter(parameter) else { return };
             let slot = self.by_parameter.entry(parameter.id()).or_insert_with(|| Slot {
                 accumulators: vec![vec![T::zero(); parameter.value().len()]; N],
                 spare: None,
             });
-            slot.apply(parameter, gradient, &f);
+            slot.apply(parameter, gradient, f);
         });
         Ok(())
     }
