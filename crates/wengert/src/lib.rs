@@ -2,7 +2,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
-mod dual;
+pub(crate) mod dual;
 mod eager;
 mod element;
 mod error;

@@ -6,6 +6,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod custom;
+pub(crate) mod fused;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
@@ -24,6 +25,7 @@ use crate::tensor_ops::{Adjoint, TensorOps};
 
 pub use binary::Binary;
 pub use custom::CustomOp;
+pub use fused::{Elementwise, Formula, Fused};
 pub use matmul::Product;
 pub use reduce::Reduce;
 pub use softmax::Softmax;

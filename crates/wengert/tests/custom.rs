@@ -81,16 +81,16 @@ fn shapes_are_refused_before_anything_is_computed() {
 
 #[test]
 fn a_rule_of_the_wrong_form_is_named() {
-    let sweep =
-        |vjp: for<'v> fn(&[Var<'v, f64>], Var<'v, f64>, Var<'v, f64>) -> Vec<Option<Var<'v, f64>>>| {
-            let panicked = panic_of(|| {
-                let tape = GradientTape::new();
-                let x = tape.var(tensor![1.0, 2.0]);
-                let y = tape.custom_gradient(&[x], |x| x[0].sum(), vjp);
-                y.backward();
-            });
-            panicked.unwrap().text
-        };
+    type Rule = for<'v> fn(&[Var<'v, f64>], Var<'v, f64>, Var<'v, f64>) -> Vec<Option<Var<'v, f64>>>;
+    let sweep = |vjp: Rule| {
+        let panicked = panic_of(|| {
+            let tape = GradientTape::new();
+            let x = tape.var(tensor![1.0, 2.0]);
+            let y = tape.custom_gradient(&[x], |x| x[0].sum(), vjp);
+            y.backward();
+        });
+        panicked.unwrap().text
+    };
     assert_eq!(
         sweep(|_, _, y_bar| vec![Some(y_bar), None]),
         "custom_gradient: its vjp gave 2 contributions for 1 inputs: one each, None where nothing flows"

@@ -7,7 +7,7 @@
 //! three times the code for no measurable gain.
 
 use super::elementwise::{Map, Mapping, Value2, Vjp2, over};
-use super::parallel;
+use super::parallel::{self, Split};
 use super::simd::Level;
 use super::{Lane, Operand};
 use crate::ops::Binary;
@@ -56,26 +56,39 @@ fn stretched<T: Lane, M: Map<T, N>, const R: usize, const N: usize>(
     let n: usize = shape.iter().product();
     assert_eq!(out.len(), n, "the result has another shape");
     assert!(rest.iter().all(|x| x.len() == n), "y and y_bar have the result's shape");
-    if n == 0 {
-        return;
-    }
     if operands.iter().all(|x| x.shape == shape) {
         return over(level, map, arrange(operands.map(|x| x.data), rest), out);
     }
-    let [a, b] = &operands.map(|x| Stretched::new(x, shape));
-    if a.layout.is_empty() && b.layout.is_empty() {
-        return over(level, map, arrange([a.data, b.data], rest), out);
+    tiles(operands, shape, out, |start, pair, out| {
+        let inputs = arrange(pair, rest.map(|x| &x[start..start + out.len()]));
+        level.run(Mapping { map, inputs, out });
+    });
+}
+
+/// Calls `f` with the operands as they are at some positions of the result, the first of these
+/// positions, and the part of `out` for them; piece by piece, in parallel where there is much.
+pub(crate) fn tiles<T: Lane, O: Split, const K: usize>(
+    operands: [Operand<T>; K],
+    shape: &[usize],
+    out: O,
+    f: impl Fn(usize, [&[T]; K], O) + Sync,
+) {
+    let n: usize = shape.iter().product();
+    if n == 0 {
+        return;
     }
-    parallel::run(n, 1, out, |range, out| {
-        let mut tiles = [const { Tile { buffer: None, pattern: (0, 0) } }; 2];
-        let [tile_a, tile_b] = &mut tiles;
+    let operands = &operands.map(|x| Stretched::new(x, shape));
+    parallel::run(n, 1, out, |range, mut out| {
+        let mut tiles = [const { Tile { buffer: None, pattern: (0, 0) } }; K];
         let mut start = range.start;
         while start < range.end {
-            let len = a.tile_len(start).min(b.tile_len(start)).min(range.end - start);
-            let pair = [a.read(start, len, tile_a), b.read(start, len, tile_b)];
-            let inputs = arrange(pair, rest.map(|x| &x[start..start + len]));
-            let at = start - range.start;
-            level.run(Mapping { map, inputs, out: &mut out[at..at + len] });
+            let len = operands.iter().fold(range.end - start, |len, x| len.min(x.tile_len(start)));
+            let mut buffers = tiles.iter_mut();
+            let inputs =
+                operands.each_ref().map(|x| x.read(start, len, buffers.next().expect("one an operand")));
+            let (now, later) = out.split(len);
+            f(start, inputs, now);
+            out = later;
             start += len;
         }
     });

@@ -21,6 +21,7 @@ mod broadcast;
 mod cross_entropy;
 mod elementwise;
 mod fold;
+mod fused;
 mod gemm;
 mod logsumexp;
 pub(crate) mod math;
@@ -37,7 +38,7 @@ mod thin;
 mod update;
 
 use crate::element::Element;
-use crate::ops::{Binary, Unary};
+use crate::ops::{Binary, Elementwise, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
 use simd::Level;
@@ -171,6 +172,21 @@ pub trait RuleKernels: Kernels {
         y_bar: &[Self],
         out: &mut [Self],
     );
+    /// `out = f(inputs)`, all stretched to `shape`.
+    fn fused<E: Elementwise<N>, const N: usize>(
+        f: E,
+        inputs: [Operand<Self>; N],
+        shape: &[usize],
+        out: &mut [Self],
+    );
+    /// `outs[k] = y_bar · ∂f/∂inputs[k]`, at the result's `shape`, which `y_bar` has.
+    fn fused_vjp<E: Elementwise<N>, const N: usize>(
+        f: E,
+        inputs: [Operand<Self>; N],
+        shape: &[usize],
+        y_bar: &[Self],
+        outs: [&mut [Self]; N],
+    );
     /// `acc += x`.
     fn add_assign(acc: &mut [Self], x: &[Self]);
     /// `y_bar = y·(y_bar - sum(y·y_bar))` in each group.
@@ -265,6 +281,23 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 broadcast::binary_vjp(Level::current(), op, wrt, a, b, shape, y, y_bar, out);
+            }
+            fn fused<E: Elementwise<N>, const N: usize>(
+                f: E,
+                inputs: [Operand<$t>; N],
+                shape: &[usize],
+                out: &mut [$t],
+            ) {
+                fused::value(Level::current(), f, inputs, shape, out);
+            }
+            fn fused_vjp<E: Elementwise<N>, const N: usize>(
+                f: E,
+                inputs: [Operand<$t>; N],
+                shape: &[usize],
+                y_bar: &[$t],
+                outs: [&mut [$t]; N],
+            ) {
+                fused::vjp(Level::current(), f, inputs, shape, y_bar, outs);
             }
             fn add_assign(acc: &mut [$t], x: &[$t]) {
                 elementwise::add_assign(Level::current(), acc, x);
