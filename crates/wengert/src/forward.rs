@@ -50,6 +50,7 @@ impl<T: Float> GradientTape<T> {
             tangents.len()
         );
         let last = ends.iter().max().map_or(0, |id| id.index() + 1);
+        self.fill_all();
         let arena = self.arena.borrow();
         let mut moves = Moves { arena: &arena, tangents: vec![None; last], pool: Pool::new() };
         for ((source, id), tangent) in sources.iter().zip(&starts).zip(tangents) {

@@ -31,7 +31,7 @@ pub use ops::{CustomOp, Op, Span};
 pub use parameter::{Parameter, ParameterId};
 pub use rand;
 pub use shape::{Axes, MAX_AXES, Shape};
-pub use tape::{GradientTape, IntoValue, NodeId, Numbers, Scope};
+pub use tape::{GradientTape, IntoValue, NodeId, Numbers, Results, Scope};
 pub use tensor::Tensor;
 pub use var::Var;
 

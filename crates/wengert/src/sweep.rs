@@ -11,6 +11,7 @@ use crate::gradients::{Adjoints, Gradients};
 use crate::ops::{At, Op};
 use crate::shape::Shape;
 use crate::tape::arena::Node;
+use crate::tape::checkpoint::Window;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
@@ -169,10 +170,12 @@ fn numeric_sweep<T: Float>(
             adjoints.put(&node, root.index(), seed.into_value());
         }
     }
+    let mut window = Window::default();
     while let Some(id) = sweep_scalars(tape, &mut adjoints, end) {
-        sweep_node(tape, &mut adjoints, id, &keep);
+        sweep_node(tape, &mut adjoints, id, &keep, &mut window);
         end = id;
     }
+    window.close(tape);
     tape.each_parameter(|parameter, leaf| {
         let slot = tape.arena.borrow().nodes[leaf.index()].slot;
         adjoints.parameters.push((parameter, leaf, slot));
@@ -228,12 +231,20 @@ fn sweep_scalars<T: Float>(tape: &GradientTape<T>, adjoints: &mut Adjoints<T>, e
 }
 
 /// Sweeps one node that has a tensor among its inputs or as its value.
-fn sweep_node<T: Float>(tape: &GradientTape<T>, adjoints: &mut Adjoints<T>, id: usize, keep: &[NodeId]) {
+fn sweep_node<T: Float>(
+    tape: &GradientTape<T>,
+    adjoints: &mut Adjoints<T>,
+    id: usize,
+    keep: &[NodeId],
+    window: &mut Window,
+) {
     let node = tape.arena.borrow().nodes[id];
     let kept = keep.contains(&NodeId(id as u32));
     let Some(y_bar) = adjoints.take(&node, id, kept) else { return };
     let mut y_bar = Some(Eager::new(tape, y_bar));
     let ids = tape.input_ids(&node);
+    window.move_to(tape, id as u32);
+    tape.fill(ids.iter().copied().chain([id as u32]));
     let eager = |id: u32| Eager::new(tape, tape.arena.borrow().value(id));
     let (inputs, y): (SmallVec<[Eager<T>; 3]>, _) =
         (ids.iter().map(|&i| eager(i)).collect(), eager(id as u32));

@@ -5,6 +5,7 @@
 //! [`GradientTape::reset`] takes it mutably, so the compiler knows that no handle outlives a reset.
 
 pub(crate) mod arena;
+pub(crate) mod checkpoint;
 mod print;
 mod scopes;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use arena::NodeId;
+pub use checkpoint::Results;
 pub use scopes::Scope;
 
 /// The numbers of an elementwise operation, such as the exponent of `powi`; unused ones are 0.
@@ -120,8 +122,7 @@ impl<T: Float> GradientTape<T> {
     /// Bytes that the tape holds: nodes, values on the tape, buffers waiting in its pool.
     pub fn bytes(&self) -> usize {
         let arena = self.arena.borrow();
-        let values: usize = arena.values.iter().map(|x| x.len() * size_of::<T>()).sum();
-        arena.bytes() + values + self.pool.borrow().bytes()
+        arena.bytes() + self.bytes_of_values() + self.pool.borrow().bytes()
     }
 
     /// A leaf that gradients are wanted of: a number, a tensor or a reference to one.
@@ -278,6 +279,7 @@ impl<T: Float> GradientTape<T> {
     pub(crate) fn try_record<'t>(&'t self, op: Op, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, ShapeError> {
         let ids = self.own_all(inputs);
         let location = self.here();
+        self.fill(ids.iter().map(|id| id.0));
         let mut arena = self.arena.borrow_mut();
         let node = arena.node(op, &ids, location);
         let node = if self.is_paused() { node.unwanted() } else { node };
@@ -301,28 +303,26 @@ impl<T: Float> GradientTape<T> {
         let wants = input.wants() && !op.is_flat() && !self.is_paused();
         let node = Node::new(Op::Unary(op), 1, [x.0, at], wants, location);
         let numbers = numbers.unwrap_or_default();
-        let id = if input.is_scalar() {
-            arena.push(node.scalar_op(T::unary_one(op, numbers, input.scalar)))
-        } else {
-            self.push_unary_tensor(&mut arena, node, op, numbers, input.slot)
-        };
+        if input.is_scalar() {
+            let id = arena.push(node.scalar_op(T::unary_one(op, numbers, input.scalar)));
+            drop(arena);
+            return self.recorded(id);
+        }
         drop(arena);
-        self.recorded(id)
+        self.push_unary_tensor(node, op, numbers, x)
     }
 
     #[inline(never)]
-    fn push_unary_tensor(
-        &self,
-        arena: &mut Arena<T>,
-        node: Node<T>,
-        op: Unary,
-        numbers: Numbers,
-        slot: u32,
-    ) -> NodeId {
-        let x = &arena.values[slot as usize];
+    #[track_caller]
+    fn push_unary_tensor(&self, node: Node<T>, op: Unary, numbers: Numbers, x: NodeId) -> Var<'_, T> {
+        self.fill([x.0]);
+        let mut arena = self.arena.borrow_mut();
+        let x = &arena.values[arena.nodes[x.index()].slot as usize];
         let value =
             self.pool.borrow_mut().build(x.shape().clone(), |out| T::unary(op, numbers, x.as_slice(), out));
-        arena.push_with(node, value)
+        let id = arena.push_with(node, value);
+        drop(arena);
+        self.recorded(id)
     }
 
     /// Records an elementwise operation of two operands.

@@ -178,6 +178,16 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// The shape alone, without the elements; for a tape that will compute them again.
+    pub(crate) fn hollow(&self) -> Tensor<T> {
+        Tensor { shape: self.shape.clone(), data: Data::Shared(Arc::default()) }
+    }
+
+    /// Whether the elements are missing; never so if there are none.
+    pub(crate) fn is_hollow(&self) -> bool {
+        self.len() < self.shape.elements()
+    }
+
     /// The elements for writing, if nobody else holds the buffer.
     ///
     /// ```

@@ -54,6 +54,7 @@ impl<'t, T: Float> Var<'t, T> {
 
     /// The value; a tensor's buffer is shared, not copied.
     pub fn value(self) -> Tensor<T> {
+        self.tape.fill([self.id.0]);
         self.tape.arena.borrow().value(self.id.0)
     }
 
@@ -72,7 +73,11 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn item(self) -> T {
         let arena = self.tape.arena.borrow();
         let node = &arena.nodes[self.id.index()];
-        if node.is_scalar() { node.scalar } else { arena.values[node.slot as usize].item() }
+        if node.is_scalar() {
+            return node.scalar;
+        }
+        drop(arena);
+        self.value().item()
     }
 
     /// The same value, as a constant: no gradient flows back from here.

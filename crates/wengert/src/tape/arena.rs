@@ -14,6 +14,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::fmt;
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -114,6 +115,10 @@ pub(crate) struct Arena<T> {
     pub attributes: Attributes,
     long_inputs: Vec<u32>,
     extensions: Vec<Arc<dyn Extension<T>>>,
+    /// Runs of nodes that are replayed in the sweep: disjoint, in ascending order.
+    pub checkpoints: Vec<Range<u32>>,
+    /// How many values are not there, because they are in checkpoints.
+    pub hollow: usize,
 }
 
 /// What does not fit into an [`Op`]'s eight bytes.
@@ -167,6 +172,8 @@ impl<T: Float> Arena<T> {
             attributes: Attributes::default(),
             long_inputs: Vec::new(),
             extensions: Vec::new(),
+            checkpoints: Vec::new(),
+            hollow: 0,
         }
     }
 
@@ -280,6 +287,8 @@ impl<T: Float> Arena<T> {
         self.values.drain(..).for_each(give_back);
         self.long_inputs.clear();
         self.extensions.clear();
+        self.checkpoints.clear();
+        self.hollow = 0;
         self.attributes.numbers.clear();
         self.attributes.lists.clear();
         self.attributes.indices.clear();
