@@ -7,6 +7,7 @@ mod eager;
 mod element;
 mod error;
 mod forward;
+pub mod functional;
 mod gradcheck;
 mod gradients;
 pub mod kernels;
