@@ -134,22 +134,3 @@ fn mixed_partial_derivatives_are_those_of_the_closed_form() {
         assert!((found / closed - 1.0).abs() < 1e-9, "{order:?}: {found} and {closed}");
     }
 }
-
-#[test]
-fn a_gradient_penalty_trains() {
-    // min over w of (f(x; w) - target)² + (∂f/∂x - 1.2)², f = w₀·tanh(w₁·x): both terms reach 0.
-    let mut w = tensor![0.3, 0.4];
-    let (x0, target) = (0.5, 0.7);
-    let mut last = f64::INFINITY;
-    for _ in 0..3000 {
-        let tape = GradientTape::new();
-        let (x, v) = (tape.var(x0), tape.var(&w));
-        let (a, b) = (v.slice(&[(0..1).into()]).sum(), v.slice(&[(1..2).into()]).sum());
-        let f = a * (b * x).tanh();
-        let slope = tape.gradient(f, &[x])[0];
-        let loss = (f - target).square() + (slope - 1.2).square();
-        last = loss.item();
-        w = &w - loss.backward().wrt(v) * 0.2;
-    }
-    assert!(last < 1e-10, "loss {last}");
-}

@@ -312,3 +312,92 @@ fn a_gradient_penalty_trains() {
     assert!(last < 0.8 * first, "from {first} to {last}");
     assert!(history.windows(2).all(|pair| pair[1] <= pair[0]), "downhill in every step: {history:?}");
 }
+
+#[test]
+fn a_gradient_that_is_zero_has_a_reason_too() {
+    let tape = GradientTape::new();
+    let (x, w, unused) = (tape.var(tensor![-1.0, -2.0]), tape.var(tensor![3.0, 4.0]), tape.var(0.0));
+    let product = x * w;
+    let dead = product.relu();
+    let loss = (dead * 2.0).sum() + unused * 0.0;
+    let grads = loss.backward();
+    let zeros = NoGradient::Zeros { op: "relu", at: tape.location_of(dead.id()) };
+    assert_eq!((grads.why(x), grads.why(w)), (Some(zeros.clone()), Some(zeros.clone())));
+    assert!(matches!(grads.why(unused), Some(NoGradient::Zeros { op: "mul", .. })));
+    assert!(zeros.to_string().starts_with("it is zero: the rule of `relu` at "), "{zeros}");
+    let grads = (product - product).sum().backward();
+    assert_eq!((grads.wrt(x), grads.why(x)), (&tensor![0.0, 0.0], Some(NoGradient::Cancels)));
+    let grads = (product - x).sum().backward();
+    assert_eq!(grads.why(x), None);
+}
+
+#[test]
+fn several_targets_with_seeds_are_swept_at_once() {
+    let tape = GradientTape::new();
+    let (x, y) = (tape.var(tensor![1.0, 2.0]), tape.var(3.0));
+    let (a, b) = (x * y, y.square());
+    // b is on the way to c as well, and a target twice.
+    let c = b * 2.0;
+    let seeds = [tensor![1.0, 10.0], Tensor::scalar(1.0), Tensor::scalar(2.0), Tensor::scalar(-1.0)];
+    let targets = [a, b, c, b];
+    let grads = tape.backward(&targets, &seeds);
+    let by_y = 21.0 + 6.0 + 2.0 * 12.0 - 6.0;
+    assert_eq!((grads.wrt(x), grads.item(y)), (&tensor![3.0, 30.0], by_y));
+    let vars: Vec<Var<f64>> = seeds.iter().map(|seed| tape.constant(seed)).collect();
+    let recorded = tape.vjp(&targets, &vars, &[x, y]);
+    assert_eq!((recorded[0].value(), recorded[1].item()), (tensor![3.0, 30.0], by_y));
+    // Through the seeds, too: d/ds of sum(s·x·y) is x·y.
+    let seed = tape.var(tensor![1.0, 1.0]);
+    let product = tape.vjp(&[a], &[seed], &[y])[0];
+    assert_eq!(tape.gradient(product, &[seed])[0].value(), tensor![1.0, 2.0]);
+    let unused = tape.var(1.0);
+    let found = tape.try_vjp(&[a, b], &vars[..2], &[unused, x]);
+    assert_eq!(found[0].as_ref().err(), Some(&NoGradient::AfterTarget));
+    assert!(found[1].is_ok());
+    assert_eq!(tape.backward(&[], &[]).get(x), None);
+}
+
+#[test]
+fn seeds_that_do_not_fit_are_refused() {
+    let tape = GradientTape::new();
+    let x = tape.var(tensor![1.0, 2.0]);
+    let text = |f: &dyn Fn()| panic_of(f).unwrap().text;
+    assert_eq!(
+        text(&|| _ = tape.backward(&[x], &[])),
+        "backward: 1 targets, but 0 seeds: there must be one each"
+    );
+    assert_eq!(
+        text(&|| _ = tape.vjp(&[x], &[tape.constant(1.0)], &[x])),
+        "vjp: the seed has shape [], the value [2]; they must be equal"
+    );
+    assert_eq!(
+        text(&|| _ = tape.batch_jacobian(x, tape.var(tensor![1.0]))),
+        "batch_jacobian: the batch has 2 elements in target [2], 1 in source [1]"
+    );
+}
+
+#[test]
+fn jacobians_are_recorded_and_can_be_differentiated() {
+    let tape = GradientTape::new();
+    let (x, w) = (tape.var(uniform(&[3], 1)), tape.var(uniform(&[2, 3], 2)));
+    let y = w.matmul(x).square();
+    let by_w = tape.jacobian(y, w);
+    assert_eq!(by_w.shape()[..], [2, 2, 3]);
+    // ∂yᵢ/∂x = 2·(w·x)ᵢ·wᵢ, and its sum's derivative by x is Σᵢ 2·wᵢ·Σⱼwᵢⱼ.
+    let by_x = tape.jacobian(y, x);
+    let expected = w.value() * w.matmul(x).value().reshape(&[2, 1]).unwrap() * 2.0;
+    assert_close(&by_x.value(), &expected, 1e-15, "Jacobian");
+    let again = tape.gradient(by_x.sum(), &[x])[0].value();
+    let expected = (w.value() * w.value().sum_axes(&[1], true) * 2.0).sum_axes(&[0], false);
+    assert_close(&again, &expected, 1e-14, "its derivative");
+
+    let batch = tape.var(uniform(&[4, 3], 3));
+    let rows = batch.matmul(w.transpose(0, 1)).tanh();
+    let each = tape.batch_jacobian(rows, batch).value();
+    let all = tape.jacobian(rows, batch).value();
+    for (b, i, j) in (0..4).flat_map(|b| (0..2).flat_map(move |i| (0..3).map(move |j| (b, i, j)))) {
+        assert_eq!(each.get(&[b, i, j]), all.get(&[b, i, b, j]));
+    }
+    assert_eq!(tape.jacobian(x.slice(&[(0..0).into()]), w).shape()[..], [0, 2, 3]);
+    assert_eq!(tape.jacobian(tape.constant(1.0), x).value(), tensor![0.0, 0.0, 0.0]);
+}
