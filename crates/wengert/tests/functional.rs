@@ -22,12 +22,12 @@ fn jacobians_are_the_same_forward_and_in_reverse() {
         let inputs = [uniform(&[3, n], 1), uniform(&[n], 2)];
         let found = jacobian(layer, &inputs);
         let slopes = layer_slopes(&inputs);
-        for i in 0..3 {
+        for (i, &slope) in slopes.iter().enumerate() {
             for j in 0..n {
                 let by_x = found[1].get(&[i, j]).unwrap();
-                assert!((by_x - slopes[i] * inputs[0].get(&[i, j]).unwrap()).abs() < 1e-14);
+                assert!((by_x - slope * inputs[0].get(&[i, j]).unwrap()).abs() < 1e-14);
                 for k in 0..3 {
-                    let expected = if i == k { slopes[i] * inputs[1].get(&[j]).unwrap() } else { 0.0 };
+                    let expected = if i == k { slope * inputs[1].get(&[j]).unwrap() } else { 0.0 };
                     assert!((found[0].get(&[i, k, j]).unwrap() - expected).abs() < 1e-14);
                 }
             }
