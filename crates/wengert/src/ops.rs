@@ -4,13 +4,17 @@
 //! result (pure, and the only source of shape errors), `forward` over tensors, and the `vjp` of
 //! one input: how the adjoint of the result, ȳ, contributes to that input's.
 
+mod arrange;
 pub(crate) mod binary;
 pub(crate) mod custom;
+mod diagonal;
 pub(crate) mod fused;
+mod join;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod softmax;
+mod span;
 pub(crate) mod unary;
 pub(crate) mod view;
 
@@ -29,8 +33,9 @@ pub use fused::{Elementwise, Formula, Fused};
 pub use matmul::Product;
 pub use reduce::Reduce;
 pub use softmax::Softmax;
+pub use span::Span;
 pub use unary::Unary;
-pub use view::{Span, View};
+pub use view::View;
 
 /// Where an operation's attribute stands in its tape's side tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -280,6 +280,40 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape().try_record(Op::Matmul(Product::NN), &[self, other])
     }
 
+    /// The sum of products of two vectors of one length, a scalar.
+    ///
+    /// # Panics
+    /// They are not two vectors of one length.
+    #[track_caller]
+    pub fn dot(self, other: Var<'t, T>) -> Var<'t, T> {
+        let (a, b) = (self.shape(), other.shape());
+        if a.len() != 1 || a != b {
+            panic!("dot: expected two vectors of one length, got {a} and {b}");
+        }
+        self.matmul(other)
+    }
+
+    /// The products of each element of one vector with each of another: shape `[n, m]`.
+    ///
+    /// # Panics
+    /// They are not two vectors.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::new();
+    /// let (a, b) = (tape.var(tensor![1.0, 2.0]), tape.var(tensor![3.0, 4.0, 5.0]));
+    /// assert_eq!(a.outer(b).value(), tensor![[3.0, 4.0, 5.0], [6.0, 8.0, 10.0]]);
+    /// assert_eq!(a.dot(a).item(), 5.0);
+    /// ```
+    #[track_caller]
+    pub fn outer(self, other: Var<'t, T>) -> Var<'t, T> {
+        let (a, b) = (self.shape(), other.shape());
+        if a.len() != 1 || b.len() != 1 {
+            panic!("outer: expected two vectors, got {a} and {b}");
+        }
+        self.reshape(&[a[0], 1]) * other
+    }
+
     /// self·otherᵀ over the last two axes, without copying the transpose: the product of a dense
     /// layer, whose weight is `[out, in]`.
     ///

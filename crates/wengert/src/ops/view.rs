@@ -1,5 +1,8 @@
-//! The same elements arranged in another way, with each operation's transpose beside it:
-//! slice and unslice, broadcast and sum, permute and its inverse, concat and slice.
+//! The same elements arranged in another way: the primitives, a closed family.
+//!
+//! Each one's transpose is here too: slice and unslice, broadcast and sum, permute and its inverse,
+//! concat and slice; a band is its own. Everything else that moves elements is composed of them,
+//! so that none of it needs a rule, and nothing that was cut off or covered up is ever read by one.
 
 use super::{At, Op};
 use crate::element::Float;
@@ -7,12 +10,10 @@ use crate::error::ShapeError;
 use crate::kernels::{Kernels, movement};
 use crate::pool::Pool;
 use crate::shape::Shape;
-use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 use crate::var::Var;
 use smallvec::SmallVec;
-use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo};
 
 /// A rearrangement; its attribute list is described at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,10 @@ pub enum View {
     Unslice,
     /// Operands one after the other along an axis. List: the axis.
     Concat,
+    /// A band of diagonals of the last two axes, and zeros elsewhere. List: the lowest and the
+    /// highest diagonal kept, negative ones as their two's complement; 0 is the main one, positive
+    /// ones are above it.
+    Band,
 }
 
 /// Start, count and step along each axis; a step may be negative, as its two's complement.
@@ -38,8 +43,15 @@ type Slices<'a> = std::slice::ChunksExact<'a, usize>;
 
 impl View {
     /// Every operation of this family.
-    pub const ALL: &[View] =
-        &[View::Reshape, View::BroadcastTo, View::Permute, View::Slice, View::Unslice, View::Concat];
+    pub const ALL: &[View] = &[
+        View::Reshape,
+        View::BroadcastTo,
+        View::Permute,
+        View::Slice,
+        View::Unslice,
+        View::Concat,
+        View::Band,
+    ];
 
     /// The name on the tape.
     pub const fn name(self) -> &'static str {
@@ -50,6 +62,7 @@ impl View {
             View::Slice => "slice",
             View::Unslice => "unslice",
             View::Concat => "concat",
+            View::Band => "band",
         }
     }
 
@@ -78,6 +91,7 @@ impl View {
             View::Slice => Ok(list.chunks_exact(3).map(|s| s[1]).collect()),
             View::Unslice => Shape::new(&list[3 * x.len()..]),
             View::Concat => concat_shape(list[0], inputs),
+            View::Band => Ok(x.clone()),
         }
     }
 
@@ -105,11 +119,8 @@ impl View {
                 pool.build(shape.clone(), |out| movement::gather(x.as_slice(), offset, &strides, &shape, out))
             }
             View::Unslice => {
-                let (offset, strides) = slice_strides(&shape, list[..3 * x.ndim()].chunks_exact(3));
-                pool.build(shape, |out| {
-                    out.fill(T::default());
-                    movement::scatter(x.as_slice(), offset, &strides, x.shape(), out);
-                })
+                let spans = &list[..3 * x.ndim()];
+                pool.build(shape.clone(), |out| write_slice(x, spans, T::default(), &shape, out))
             }
             View::Concat => {
                 let axis = list[0];
@@ -122,6 +133,10 @@ impl View {
                     }
                 })
             }
+            View::Band => pool.build(shape.clone(), |out| {
+                out.copy_from_slice(x.as_slice());
+                clear_outside([list[0] as isize, list[1] as isize], &shape, out);
+            }),
         }
     }
 
@@ -153,14 +168,10 @@ impl View {
             View::Concat => {
                 let axis = list[0];
                 let start: usize = inputs[..wrt].iter().map(|x| x.shape()[axis]).sum();
-                let slices: SmallVec<[usize; 18]> = x
-                    .shape()
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(i, &n)| [if i == axis { start } else { 0 }, n, 1])
-                    .collect();
-                y_bar.view(View::Slice, &slices)
+                let shape = x.shape();
+                y_bar.view(View::Slice, &part_of(&shape, axis, start, shape[axis]))
             }
+            View::Band => y_bar.view(View::Band, &list),
         });
     }
 }
@@ -201,85 +212,23 @@ fn slice_strides(shape: &Shape, slices: Slices<'_>) -> (usize, SmallVec<[isize; 
     (offset, steps)
 }
 
-/// Which elements of an axis: `a..b`, `a..`, `..b`, `..`, `a..=b`, with a step other than 1 as
-/// `(a..b, step)`.
-///
-/// Negative positions count from the end, positions outside are clipped, a negative step walks
-/// backwards: as in Python. With a negative step `..` is the whole axis reversed.
-///
-/// ```
-/// use wengert::{GradientTape, Span, tensor};
-/// let tape = GradientTape::new();
-/// let x = tape.var(tensor![0.0, 1.0, 2.0, 3.0, 4.0]);
-/// assert_eq!(x.slice(&[Span::from(1..3)]).value(), tensor![1.0, 2.0]);
-/// assert_eq!(x.slice(&[Span::new(1, -1)]).value(), tensor![1.0, 2.0, 3.0]);
-/// assert_eq!(x.slice(&[Span::from((.., -2))]).value(), tensor![4.0, 2.0, 0.0]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    start: Option<isize>,
-    end: Option<isize>,
-    step: isize,
+/// Fills a buffer of `shape` with `fill`, and a slice of it with `x`.
+pub(crate) fn write_slice<T: Kernels>(x: &Tensor<T>, spans: &[usize], fill: T, shape: &Shape, out: &mut [T]) {
+    let (offset, strides) = slice_strides(shape, spans.chunks_exact(3));
+    out.fill(fill);
+    movement::scatter(x.as_slice(), offset, &strides, x.shape(), out);
 }
 
-impl Span {
-    /// From `start` to before `end`, either of them open if `None`: `Span::new(1, -1)`,
-    /// `Span::new(None, -2)`. What [`From`] makes of literal ranges, for ends that count from the
-    /// end: clippy takes a literal `1..-1` for an empty range.
-    pub fn new(start: impl Into<Option<isize>>, end: impl Into<Option<isize>>) -> Span {
-        Span { start: start.into(), end: end.into(), step: 1 }
-    }
-
-    /// Start, count and step within an axis of length `n`.
-    fn resolve(self, n: usize) -> Result<[usize; 3], ShapeError> {
-        let n = n as isize;
-        let Span { start, end, step } = self;
-        if step == 0 {
-            return Err(ShapeError::Expected {
-                op: "slice",
-                expected: "a step other than 0".into(),
-                given: "0".into(),
-            });
-        }
-        // Python's rule: clip to 0..=n forwards, to -1..=n-1 backwards.
-        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-        let clip = |i: isize| (if i < 0 { i.saturating_add(n) } else { i }).clamp(low, high);
-        let start = start.map_or(if step > 0 { low } else { high }, clip);
-        let end = end.map_or(if step > 0 { high } else { low }, clip);
-        let distance = if step > 0 { end - start } else { start - end };
-        let count = if distance > 0 { (distance as usize).div_ceil(step.unsigned_abs()) } else { 0 };
-        // An empty slice starts nowhere, which must still be inside; a single element has no next
-        // one, so that a huge step cannot overflow a stride.
-        let (start, step) = match count {
-            0 => (0, 1),
-            1 => (start as usize, 1),
-            _ => (start as usize, step as usize),
-        };
-        Ok([start, count, step])
-    }
-}
-
-macro_rules! span_from {
-    ($($range:ty, $r:ident => $start:expr, $end:expr;)*) => {$(
-        impl From<$range> for Span {
-            fn from($r: $range) -> Span {
-                Span { start: $start, end: $end, step: 1 }
-            }
-        }
-    )*};
-}
-
-span_from! {
-    Range<isize>, r => Some(r.start), Some(r.end);
-    RangeFrom<isize>, r => Some(r.start), None;
-    RangeTo<isize>, r => None, Some(r.end);
-    RangeFull, _r => None, None;
-    RangeInclusive<isize>, r => Some(*r.start()), if *r.end() == -1 { None } else { Some(r.end().saturating_add(1)) };
-}
-
-impl<R: Into<Span>> From<(R, isize)> for Span {
-    fn from((range, step): (R, isize)) -> Span {
-        Span { step, ..range.into() }
+/// Zeros outside of a band of diagonals.
+fn clear_outside<T: Kernels>([lowest, highest]: [isize; 2], shape: &Shape, out: &mut [T]) {
+    let [.., rows, columns] = shape[..] else { unreachable!("a band has at least two axes") };
+    for (i, row) in out.chunks_exact_mut(columns.max(1)).enumerate() {
+        let i = i.checked_rem(rows).unwrap_or(0) as isize;
+        let column = |j: isize| j.clamp(0, columns as isize) as usize;
+        let (start, end) =
+            (column(i.saturating_add(lowest)), column(i.saturating_add(highest).saturating_add(1)));
+        row[..start].fill(T::default());
+        row[end.max(start)..].fill(T::default());
     }
 }
 
@@ -290,151 +239,16 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape().record(Op::View(view, at), &[self])
     }
 
-    /// The same elements under another shape; the buffer is shared, not copied.
-    ///
-    /// # Panics
-    /// The number of elements differs.
-    ///
-    /// ```
-    /// use wengert::{GradientTape, tensor};
-    /// let tape = GradientTape::new();
-    /// let x = tape.var(tensor![1.0, 2.0, 3.0, 4.0]);
-    /// assert_eq!(x.reshape(&[2, 2]).value(), tensor![[1.0, 2.0], [3.0, 4.0]]);
-    /// ```
+    /// `count` elements of one axis from `start` on, which are known to be there.
     #[track_caller]
-    pub fn reshape(self, shape: &[usize]) -> Var<'t, T> {
-        self.record_view(View::Reshape, shape)
-    }
-
-    /// [`reshape`](Var::reshape) with an error instead of a panic.
-    ///
-    /// # Errors
-    /// The number of elements differs, or the shape is too large.
-    #[track_caller]
-    pub fn try_reshape(self, shape: &[usize]) -> Result<Var<'t, T>, ShapeError> {
-        let at = self.tape().push_list(shape);
-        self.tape().try_record(Op::View(View::Reshape, at), &[self])
-    }
-
-    /// Repeats axes of length 1, and missing leading ones, up to `shape`.
-    ///
-    /// # Panics
-    /// The shape does not stretch to `shape` by NumPy's rule.
-    #[track_caller]
-    pub fn broadcast_to(self, shape: &[usize]) -> Var<'t, T> {
-        self.record_view(View::BroadcastTo, shape)
-    }
-
-    /// The axes in another order: axis `i` of the result was axis `order[i]`.
-    ///
-    /// # Panics
-    /// `order` does not name each axis once.
-    #[track_caller]
-    pub fn permute(self, order: &[isize]) -> Var<'t, T> {
-        let shape = self.shape();
-        GradientTape::<T>::fit(shape.axes("permute", order));
-        if order.len() != shape.len() {
-            panic!("permute: {order:?} does not name each of the {} axes of shape {shape} once", shape.len());
-        }
-        let order: Result<SmallVec<[usize; 6]>, _> =
-            order.iter().map(|&i| shape.axis("permute", i)).collect();
-        let order = GradientTape::<T>::fit(order);
-        self.record_view(View::Permute, &order)
-    }
-
-    /// Swaps two axes; negative ones count from the end.
-    ///
-    /// # Panics
-    /// An axis that the shape does not have.
-    #[track_caller]
-    pub fn transpose(self, a: isize, b: isize) -> Var<'t, T> {
-        let shape = self.shape();
-        let mut order: SmallVec<[usize; 6]> = (0..shape.len()).collect();
-        let (a, b) = (shape.axis("transpose", a), shape.axis("transpose", b));
-        order.swap(GradientTape::<T>::fit(a), GradientTape::<T>::fit(b));
-        self.record_view(View::Permute, &order)
-    }
-
-    /// Part of each axis; axes without a span are taken whole. See [`Span`].
-    ///
-    /// # Panics
-    /// More spans than axes, or a step of 0.
-    #[track_caller]
-    pub fn slice(self, spans: &[Span]) -> Var<'t, T> {
-        let shape = self.shape();
-        if spans.len() > shape.len() {
-            panic!("slice: {} spans for shape {shape}, which has {} axes", spans.len(), shape.len());
-        }
-        let whole = Span::from(..);
-        let spans = spans.iter().copied().chain(std::iter::repeat(whole));
-        let mut list: SmallVec<[usize; 18]> = SmallVec::new();
-        for (&n, span) in shape.iter().zip(spans) {
-            list.extend(GradientTape::<T>::fit(span.resolve(n)));
-        }
+    pub(crate) fn part(self, axis: usize, start: usize, count: usize) -> Var<'t, T> {
+        let list = part_of(&self.shape(), axis, start, count);
         self.record_view(View::Slice, &list)
     }
 }
 
-impl<T: Float> GradientTape<T> {
-    /// The operands one after the other along `axis`.
-    ///
-    /// # Panics
-    /// No operands, or shapes that differ elsewhere than along `axis`.
-    ///
-    /// ```
-    /// use wengert::{GradientTape, tensor};
-    /// let tape = GradientTape::new();
-    /// let (a, b) = (tape.var(tensor![[1.0], [2.0]]), tape.var(tensor![[3.0], [4.0]]));
-    /// assert_eq!(tape.concat(&[a, b], 1).value(), tensor![[1.0, 3.0], [2.0, 4.0]]);
-    /// ```
-    #[track_caller]
-    pub fn concat<'t>(&'t self, operands: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
-        Self::fit(self.try_concat(operands, axis))
-    }
-
-    /// [`concat`](GradientTape::concat) with an error instead of a panic.
-    ///
-    /// # Errors
-    /// No operands, or shapes that differ elsewhere than along `axis`.
-    #[track_caller]
-    pub fn try_concat<'t>(&'t self, operands: &[Var<'t, T>], axis: isize) -> Result<Var<'t, T>, ShapeError> {
-        let Some(first) = operands.first() else {
-            return Err(ShapeError::Expected {
-                op: "concat",
-                expected: "at least one operand".into(),
-                given: "none".into(),
-            });
-        };
-        let axis = first.shape().axis("concat", axis)?;
-        let at = self.push_list(&[axis]);
-        self.try_record(Op::View(View::Concat, at), operands)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Python: `list(range(n))[start:end:step]`.
-    #[test]
-    #[allow(clippy::reversed_empty_ranges)]
-    fn spans_follow_python() {
-        let picked = |span: Span, n: usize| {
-            let [start, count, step] = span.resolve(n).unwrap();
-            (0..count).map(|i| start as isize + i as isize * step as isize).collect::<Vec<_>>()
-        };
-        assert_eq!(picked(Span::from(1..3), 5), [1, 2]);
-        assert_eq!(picked(Span::new(1, -1), 5), [1, 2, 3]);
-        assert_eq!(picked(Span::from(-2..), 5), [3, 4]);
-        assert_eq!(picked(Span::from(..-3), 5), [0, 1]);
-        assert_eq!(picked(Span::from((.., 2)), 5), [0, 2, 4]);
-        assert_eq!(picked(Span::from((.., -1)), 3), [2, 1, 0]);
-        assert_eq!(picked(Span::from((3..0, -2)), 5), [3, 1]);
-        assert_eq!(picked(Span::from(1..=-1), 4), [1, 2, 3]);
-        assert_eq!(picked(Span::from(2..100), 4), [2, 3]);
-        assert_eq!(picked(Span::from(3..1), 4), [0isize; 0]);
-        assert_eq!(picked(Span::from(..), 0), [0isize; 0]);
-        assert_eq!(picked(Span::from(isize::MIN..isize::MAX), 2), [0, 1]);
-        assert!(Span::from((.., 0)).resolve(3).is_err());
-    }
+/// A slice's list: `count` elements of one axis from `start` on, the others whole.
+pub(crate) fn part_of(shape: &Shape, axis: usize, start: usize, count: usize) -> SmallVec<[usize; 18]> {
+    let of = |(i, &n)| if i == axis { [start, count, 1] } else { [0, n, 1] };
+    shape.iter().enumerate().flat_map(of).collect()
 }

@@ -46,6 +46,12 @@ impl<T: Float> GradientTape<T> {
                 });
                 operands.push(format!("[{}]", spans.collect::<Vec<_>>().join(", ")));
             }
+            Op::View(View::Band, at) => {
+                let [lowest, highest] = [0, 1].map(|i| arena.attributes.list(at)[i] as isize);
+                let low = if lowest == isize::MIN { String::new() } else { lowest.to_string() };
+                let high = if highest == isize::MAX { String::new() } else { format!("={highest}") };
+                operands.push(format!("diagonals={low}..{high}"));
+            }
             Op::Matmul(p) => {
                 for (transposed, operand) in
                     [p.transposes_a(), p.transposes_b()].into_iter().zip(&mut operands)
