@@ -15,6 +15,7 @@ pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod softmax;
 mod span;
+mod statistics;
 pub(crate) mod unary;
 pub(crate) mod view;
 

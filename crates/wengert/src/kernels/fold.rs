@@ -1,4 +1,4 @@
-//! Sums and maxima of groups, in an order that shapes alone decide.
+//! Sums, maxima and minima of groups, in an order that shapes alone decide.
 //!
 //! A row is folded into [`LANES`] partial results, element i into lane i mod `LANES`, so that the
 //! order is that of vector registers whatever their width; rows longer than [`LEAF`] are cut in
@@ -45,6 +45,17 @@ impl<T: Lane> Fold<T> for Max {
     #[inline(always)]
     fn join(a: T, b: T) -> T {
         a.maximum(b)
+    }
+}
+
+/// NaN wins.
+#[derive(Clone, Copy)]
+pub(crate) struct Min;
+impl<T: Lane> Fold<T> for Min {
+    const START: T = T::HIGHEST;
+    #[inline(always)]
+    fn join(a: T, b: T) -> T {
+        -(-a).maximum(-b)
     }
 }
 
@@ -307,4 +318,8 @@ pub(crate) fn sum<T: Lane>(level: Level, x: &[T], g: Groups, out: &mut [T]) {
 
 pub(crate) fn max<T: Lane>(level: Level, x: &[T], g: Groups, out: &mut [T]) {
     groups::<T, Max>(level, x, g, out);
+}
+
+pub(crate) fn min<T: Lane>(level: Level, x: &[T], g: Groups, out: &mut [T]) {
+    groups::<T, Min>(level, x, g, out);
 }

@@ -126,6 +126,8 @@ pub trait Kernels: Element {
     fn sum(x: &[Self], g: Groups, out: &mut [Self]);
     /// Largest of each group; NaN wins; of nothing, -∞.
     fn max(x: &[Self], g: Groups, out: &mut [Self]);
+    /// Smallest of each group; NaN wins; of nothing, ∞.
+    fn min(x: &[Self], g: Groups, out: &mut [Self]);
     /// ln(sum(eˣ)) of each group, stable; of nothing or of -∞ alone, -∞.
     fn logsumexp(x: &[Self], g: Groups, out: &mut [Self]);
     /// eˣ / sum(eˣ) in each group, stable; a group of -∞ alone gives zeros.
@@ -134,6 +136,7 @@ pub trait Kernels: Element {
     fn log_softmax(x: &[Self], g: Groups, out: &mut [Self]);
     /// ln(sum(eˣ)) - x\[label\] of each row of `logits`, `[labels.len(), classes]`.
     fn cross_entropy(logits: &[Self], labels: &[usize], classes: usize, losses: &mut [Self]);
+
 
     /// `c = a·b`, or `c += a·b`; `c` is row-major, `[a.rows, b.cols]`.
     ///
@@ -232,6 +235,9 @@ macro_rules! kernels {
             }
             fn max(x: &[$t], g: Groups, out: &mut [$t]) {
                 fold::max(Level::current(), x, g, out);
+            }
+            fn min(x: &[$t], g: Groups, out: &mut [$t]) {
+                fold::min(Level::current(), x, g, out);
             }
             fn logsumexp(x: &[$t], g: Groups, out: &mut [$t]) {
                 logsumexp::logsumexp(Level::current(), x, g, out);

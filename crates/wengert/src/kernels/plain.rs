@@ -78,6 +78,9 @@ impl Kernels for Dual {
     fn max(x: &[Dual], g: Groups, out: &mut [Dual]) {
         groups(x, g, out, |x| vec![max(x)]);
     }
+    fn min(x: &[Dual], g: Groups, out: &mut [Dual]) {
+        groups(x, g, out, |x| vec![-max(&x.iter().map(|&x| -x).collect::<Vec<_>>())]);
+    }
     fn logsumexp(x: &[Dual], g: Groups, out: &mut [Dual]) {
         groups(x, g, out, |x| vec![logsumexp(x)]);
     }

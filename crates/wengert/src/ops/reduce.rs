@@ -25,13 +25,15 @@ pub enum Reduce {
     Mean,
     /// The largest; ties share the gradient evenly.
     Max,
+    /// The smallest; ties share the gradient evenly.
+    Min,
     /// ln(sum(eˣ)), stable; of nothing, -∞.
     LogSumExp,
 }
 
 impl Reduce {
     /// Every operation of this family.
-    pub const ALL: &[Reduce] = &[Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::LogSumExp];
+    pub const ALL: &[Reduce] = &[Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::Min, Reduce::LogSumExp];
 
     /// The name on the tape.
     pub const fn name(self) -> &'static str {
@@ -39,13 +41,14 @@ impl Reduce {
             Reduce::Sum => "sum",
             Reduce::Mean => "mean",
             Reduce::Max => "max",
+            Reduce::Min => "min",
             Reduce::LogSumExp => "logsumexp",
         }
     }
 
     pub(crate) fn shape(self, axes: Axes, keepdim: bool, x: &Shape) -> Result<Shape, ShapeError> {
         let shape = x.reduced(axes, keepdim);
-        if self == Reduce::Max && x.elements() == 0 && shape.elements() != 0 {
+        if matches!(self, Reduce::Max | Reduce::Min) && x.elements() == 0 && shape.elements() != 0 {
             return Err(ShapeError::Empty { op: self.name(), shape: x.clone() });
         }
         Ok(shape)
@@ -67,6 +70,7 @@ impl Reduce {
                     out.iter_mut().for_each(|y| *y = T::binary_one(Binary::Div, *y, n));
                 }
                 Reduce::Max => <T as Kernels>::max(x.as_slice(), groups, out),
+                Reduce::Min => <T as Kernels>::min(x.as_slice(), groups, out),
                 Reduce::LogSumExp => T::logsumexp(x.as_slice(), groups, out),
             })
         })
@@ -89,7 +93,7 @@ impl Reduce {
                 let n: usize = axes.iter().map(|i| full[i]).product();
                 y_bar.times(1.0 / n as f64).broadcast_to(&full)
             }
-            Reduce::Max => {
+            Reduce::Max | Reduce::Min => {
                 let ties = x.binary(Binary::Equal, &y.reshape(&kept));
                 let count = ties.reduce(Reduce::Sum, axes, true);
                 ties.binary(Binary::Mul, &y_bar.binary(Binary::Div, &count))
@@ -131,6 +135,12 @@ pub(crate) fn groups(axes: Axes, shape: &Shape) -> Option<Groups> {
     })
 }
 
+/// `[outer, n, inner]` with `axis` in the middle, whatever its length.
+pub(crate) fn along(axis: usize, shape: &Shape) -> Groups {
+    let product = |axes: &[usize]| axes.iter().product();
+    Groups { outer: product(&shape[..axis]), n: shape[axis], inner: product(&shape[axis + 1..]) }
+}
+
 /// The order of axes with the reduced ones moved to the end.
 pub(crate) fn reduced_last(axes: Axes, ndim: usize) -> SmallVec<[usize; 6]> {
     (0..ndim).filter(|&i| !axes.has(i)).chain(axes.iter()).collect()
@@ -147,14 +157,18 @@ pub(crate) fn permuted<T: Kernels>(x: &Tensor<T>, order: &[usize], pool: &mut Po
 impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     fn reduce_over(self, what: Reduce, axes: &[isize], keepdim: bool) -> Var<'t, T> {
-        let set = GradientTape::<T>::fit(self.shape().axes(what.name(), axes));
-        self.tape().record(Op::Reduce { what, axes: set, keepdim }, &[self])
+        let axes = GradientTape::<T>::fit(self.shape().axes(what.name(), axes));
+        self.reduce(what, axes, keepdim)
+    }
+
+    #[track_caller]
+    pub(crate) fn reduce(self, what: Reduce, axes: Axes, keepdim: bool) -> Var<'t, T> {
+        self.tape().record(Op::Reduce { what, axes, keepdim }, &[self])
     }
 
     #[track_caller]
     fn reduce_all(self, what: Reduce) -> Var<'t, T> {
-        let axes = Axes::all(self.shape().len());
-        self.tape().record(Op::Reduce { what, axes, keepdim: false }, &[self])
+        self.reduce(what, Axes::all(self.shape().len()), false)
     }
 
     /// The sum of all elements, a scalar.
@@ -212,6 +226,24 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn max_axes(self, axes: &[isize], keepdim: bool) -> Var<'t, T> {
         self.reduce_over(Reduce::Max, axes, keepdim)
+    }
+
+    /// The smallest element; elements that tie share the gradient evenly.
+    ///
+    /// # Panics
+    /// There are no elements.
+    #[track_caller]
+    pub fn min(self) -> Var<'t, T> {
+        self.reduce_all(Reduce::Min)
+    }
+
+    /// The smallest over `axes`, as [`sum_axes`](Var::sum_axes); ties share the gradient evenly.
+    ///
+    /// # Panics
+    /// An axis that the shape does not have, is named twice, or is empty.
+    #[track_caller]
+    pub fn min_axes(self, axes: &[isize], keepdim: bool) -> Var<'t, T> {
+        self.reduce_over(Reduce::Min, axes, keepdim)
     }
 
     /// ln(sum(eˣ)) over all elements, without overflow.
