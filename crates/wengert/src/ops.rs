@@ -9,11 +9,14 @@ pub(crate) mod binary;
 pub(crate) mod custom;
 mod diagonal;
 pub(crate) mod fused;
+pub(crate) mod index;
 mod join;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
+pub(crate) mod scan;
 pub(crate) mod softmax;
+pub(crate) mod sort;
 mod span;
 mod statistics;
 pub(crate) mod unary;
@@ -31,9 +34,12 @@ use crate::tensor_ops::{Adjoint, TensorOps};
 pub use binary::Binary;
 pub use custom::CustomOp;
 pub use fused::{Elementwise, Formula, Fused};
+pub use index::Index;
 pub use matmul::Product;
 pub use reduce::Reduce;
+pub use scan::{Along, Scan};
 pub use softmax::Softmax;
+pub use sort::Sort;
 pub use span::Span;
 pub use unary::Unary;
 pub use view::View;
@@ -65,6 +71,12 @@ pub enum Op {
     },
     /// The same elements arranged in another way.
     View(View, At),
+    /// Elements picked or added up by indices.
+    Index(Index, At),
+    /// Elements along an axis in order.
+    Sort(Sort, At),
+    /// Running results along an axis.
+    Scan(Scan, Along),
     /// A matrix product, batched over leading axes.
     Matmul(Product),
     /// x·Wᵀ + b of a dense layer, in one: the bias is the product's starting value, so that
@@ -101,6 +113,9 @@ impl Op {
             Op::Binary(op) => op.name(),
             Op::Reduce { what, .. } => what.name(),
             Op::View(op, _) => op.name(),
+            Op::Index(op, _) => op.name(),
+            Op::Sort(op, _) => op.name(),
+            Op::Scan(op, _) => op.name(),
             Op::Matmul(_) => "matmul",
             Op::Linear => "linear",
             Op::Softmax(op, _) => op.name(),
@@ -127,6 +142,9 @@ impl Op {
             (Op::Binary(op), [a, b]) => Shape::broadcast(op.name(), a, b),
             (Op::Reduce { what, axes, keepdim }, [x]) => what.shape(axes, keepdim, x),
             (Op::View(op, at), inputs) => op.shape(attributes.list(at), inputs),
+            (Op::Index(op, at), [x]) => op.shape(attributes, at, x),
+            (Op::Sort(op, at), inputs) => Ok(op.shape(attributes.list(at), inputs[0])),
+            (Op::Scan(op, _), inputs) => op.shape(inputs),
             (Op::Matmul(op), [a, b]) => op.shape(a, b),
             (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
@@ -153,6 +171,9 @@ impl Op {
             }
             (Op::Reduce { what, axes, .. }, [x]) => what.forward(axes, x, shape, pool),
             (Op::View(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
+            (Op::Index(op, at), [x]) => op.forward(attributes, at, x, shape, pool),
+            (Op::Sort(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
+            (Op::Scan(op, along), inputs) => op.forward(along, inputs, pool),
             (Op::Matmul(op), [a, b]) => op.forward(a, b, shape, pool),
             (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
@@ -176,6 +197,9 @@ impl Op {
             (Op::Binary(op), [a, b]) => V::binary_vjp(op, wrt, a, b, y, y_bar, into),
             (Op::Reduce { what, axes, .. }, [x]) => what.vjp(axes, x, y, y_bar, into),
             (Op::View(op, at), inputs) => op.vjp(at, wrt, inputs, y_bar, into),
+            (Op::Index(op, at), _) => op.vjp(at, y_bar, into),
+            (Op::Sort(op, at), inputs) => op.vjp(at, wrt, &inputs[0], y_bar, into),
+            (Op::Scan(op, along), inputs) => op.vjp(along, wrt, inputs, y, y_bar, into),
             (Op::Matmul(op), [a, b]) => op.vjp(wrt, a, b, y_bar, into),
             (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),

@@ -23,13 +23,16 @@ mod elementwise;
 mod fold;
 mod fused;
 mod gemm;
+pub(crate) mod index;
 mod logsumexp;
 pub(crate) mod math;
 pub(crate) mod movement;
 #[cfg(test)]
 mod naive;
+pub(crate) mod order;
 mod parallel;
 mod plain;
+mod scan;
 mod simd;
 mod softmax;
 #[cfg(test)]
@@ -137,6 +140,13 @@ pub trait Kernels: Element {
     /// ln(sum(eˣ)) - x\[label\] of each row of `logits`, `[labels.len(), classes]`.
     fn cross_entropy(logits: &[Self], labels: &[usize], classes: usize, losses: &mut [Self]);
 
+    /// yⱼ = xⱼ + yⱼ₋₁ in each group, from its end if `reverse`.
+    fn cumsum(x: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
+    /// yⱼ = xⱼ + aⱼ·yⱼ₋₁ in each group, a being `factors`; from its end if `reverse`.
+    fn recurrence(x: &[Self], factors: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
+    /// Zeros of shape `g`, with the rows of `x`, of shape `[g.outer, indices.len(), g.inner]`,
+    /// added where `indices` say.
+    fn index_add(x: &[Self], g: Groups, indices: &[usize], out: &mut [Self]);
 
     /// `c = a·b`, or `c += a·b`; `c` is row-major, `[a.rows, b.cols]`.
     ///
@@ -250,6 +260,15 @@ macro_rules! kernels {
             }
             fn cross_entropy(logits: &[$t], labels: &[usize], classes: usize, losses: &mut [$t]) {
                 cross_entropy::losses(Level::current(), logits, labels, classes, losses);
+            }
+            fn cumsum(x: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
+                scan::cumsum(x, g, reverse, out);
+            }
+            fn recurrence(x: &[$t], factors: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
+                scan::recurrence(x, factors, g, reverse, out);
+            }
+            fn index_add(x: &[$t], g: Groups, indices: &[usize], out: &mut [$t]) {
+                index::add(x, g, indices, out);
             }
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);

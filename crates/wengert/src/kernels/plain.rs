@@ -3,7 +3,7 @@
 //! Forward mode is for checks and for functions of few inputs, so these loops are compiled once,
 //! not for each instruction set, and run on one thread.
 
-use super::{Groups, Kernels, Matrix, Operand};
+use super::{Groups, Kernels, Matrix, Operand, index, scan};
 use crate::dual::Dual;
 use crate::ops::{Binary, Unary};
 use crate::real::Real;
@@ -95,6 +95,15 @@ impl Kernels for Dual {
             let row = &logits[i * classes..(i + 1) * classes];
             *loss = logsumexp(row) - row[label];
         }
+    }
+    fn cumsum(x: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
+        scan::cumsum(x, g, reverse, out);
+    }
+    fn recurrence(x: &[Dual], factors: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
+        scan::recurrence(x, factors, g, reverse, out);
+    }
+    fn index_add(x: &[Dual], g: Groups, indices: &[usize], out: &mut [Dual]) {
+        index::add(x, g, indices, out);
     }
     fn gemm(a: Matrix<Dual>, b: Matrix<Dual>, accumulate: bool, c: &mut [Dual]) {
         let at = |m: &Matrix<Dual>, i: usize, j: usize| m.data[i * m.row_stride + j * m.col_stride];

@@ -52,6 +52,20 @@ impl<T: Float> GradientTape<T> {
                 let high = if highest == isize::MAX { String::new() } else { format!("={highest}") };
                 operands.push(format!("diagonals={low}..{high}"));
             }
+            Op::Index(_, at) => operands.push(format!("axis={}", arena.attributes.list(at)[0])),
+            Op::Sort(_, at) => {
+                let list = arena.attributes.list(at);
+                operands.push(format!("axis={}", list[0]));
+                if list[2] == 1 {
+                    operands.push("descending".into());
+                }
+            }
+            Op::Scan(_, along) => {
+                operands.push(format!("axis={}", along.axis));
+                if along.reverse {
+                    operands.push("reverse".into());
+                }
+            }
             Op::Matmul(p) => {
                 for (transposed, operand) in
                     [p.transposes_a(), p.transposes_b()].into_iter().zip(&mut operands)
