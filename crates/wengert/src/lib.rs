@@ -28,6 +28,7 @@ pub use element::{Element, Float};
 pub use error::ShapeError;
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
 pub use gradients::{Gradients, NoGradient, Source};
+pub use ops::einsum::einsum;
 pub use ops::{CustomOp, Op, Span};
 pub use parameter::{Parameter, ParameterId};
 pub use rand;

@@ -8,6 +8,7 @@ mod arrange;
 pub(crate) mod binary;
 pub(crate) mod custom;
 mod diagonal;
+pub(crate) mod einsum;
 pub(crate) mod fused;
 pub(crate) mod index;
 mod join;
