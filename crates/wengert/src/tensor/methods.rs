@@ -7,6 +7,7 @@ use crate::element::Float;
 use crate::ops::Span;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
+use crate::var::Var;
 
 macro_rules! methods {
     ($($name:ident($($arg:ident: $kind:ty),*);)*) => {
@@ -40,6 +41,41 @@ macro_rules! methods_of_two {
     };
 }
 
+/// The same for operations that give several tensors.
+macro_rules! methods_to_many {
+    ($($name:ident($($arg:ident: $kind:ty),*);)*) => {
+        impl<T: Float> Tensor<T> {$(
+            #[doc = concat!("[`Var::", stringify!($name), "`](crate::Var::", stringify!($name), ") as a plain computation.")]
+            ///
+            /// # Panics
+            /// As there.
+            #[track_caller]
+            pub fn $name(&self, $($arg: $kind),*) -> Vec<Tensor<T>> {
+                let tape = GradientTape::new();
+                tape.constant(self).$name($($arg),*).into_iter().map(|x| x.value()).collect()
+            }
+        )*}
+    };
+}
+
+/// The same for operations of a list of tensors.
+macro_rules! functions_of_many {
+    ($($name:ident($($arg:ident: $kind:ty),*);)*) => {
+        impl<T: Float> Tensor<T> {$(
+            #[doc = concat!("[`GradientTape::", stringify!($name), "`](crate::GradientTape::", stringify!($name), ") as a plain computation.")]
+            ///
+            /// # Panics
+            /// As there.
+            #[track_caller]
+            pub fn $name(operands: &[&Tensor<T>], $($arg: $kind),*) -> Tensor<T> {
+                let tape = GradientTape::new();
+                let operands: Vec<Var<T>> = operands.iter().map(|&x| tape.constant(x)).collect();
+                tape.$name(&operands, $($arg),*).value()
+            }
+        )*}
+    };
+}
+
 methods! {
     abs();
     exp();
@@ -59,16 +95,47 @@ methods! {
     mean_axes(axes: &[isize], keepdim: bool);
     max();
     max_axes(axes: &[isize], keepdim: bool);
+    min();
+    min_axes(axes: &[isize], keepdim: bool);
+    prod();
+    prod_axes(axes: &[isize], keepdim: bool);
+    var();
+    var_axes(axes: &[isize], keepdim: bool);
+    std();
+    std_axes(axes: &[isize], keepdim: bool);
+    norm();
+    norm_axes(axes: &[isize], keepdim: bool);
     logsumexp();
     logsumexp_axes(axes: &[isize], keepdim: bool);
 
     softmax(axis: isize);
     log_softmax(axis: isize);
 
+    cumsum(axis: isize);
+    cumprod(axis: isize);
+    sort(axis: isize, descending: bool);
+
     broadcast_to(shape: &[usize]);
     permute(order: &[isize]);
     transpose(a: isize, b: isize);
+    t();
     slice(spans: &[Span]);
+    flatten();
+    squeeze(axis: isize);
+    squeeze_all();
+    expand_dims(axis: isize);
+    flip(axes: &[isize]);
+    roll(shift: isize, axis: isize);
+    tile(reps: &[usize]);
+    pad(pads: &[[usize; 2]], value: f64);
+    diagonal(offset: isize);
+    diag();
+    trace();
+    tril(k: isize);
+    triu(k: isize);
+    index_select(axis: isize, indices: &Tensor<usize>);
+    embedding(indices: &Tensor<usize>);
+    gather(axis: isize, indices: &Tensor<usize>);
 
     cross_entropy(labels: &Tensor<usize>);
     cross_entropy_rows(labels: &Tensor<usize>);
@@ -76,6 +143,43 @@ methods! {
 
 methods_of_two! {
     matmul(other);
+    dot(other);
+    outer(other);
     maximum(other);
     pow(exponent);
+    recurrence(factors, axis: isize, reverse: bool);
+}
+
+methods_to_many! {
+    split(lengths: &[usize], axis: isize);
+    chunk(parts: usize, axis: isize);
+    unbind(axis: isize);
+}
+
+functions_of_many! {
+    concat(axis: isize);
+    stack(axis: isize);
+}
+
+impl<T: Float> Tensor<T> {
+    /// [`Var::topk`] as a plain computation.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn topk(&self, k: usize, axis: isize) -> (Tensor<T>, Tensor<usize>) {
+        let tape = GradientTape::new();
+        let (largest, places) = tape.constant(self).topk(k, axis);
+        (largest.value(), places)
+    }
+
+    /// [`Var::scatter_add`] as a plain computation.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, indices: &Tensor<usize>, source: &Tensor<T>) -> Tensor<T> {
+        let tape = GradientTape::new();
+        tape.constant(self).scatter_add(axis, indices, tape.constant(source)).value()
+    }
 }
