@@ -51,6 +51,29 @@ fn cases() -> (u32, Vec<Case>) {
         t: ones(t, &[2]).logsumexp_axes(&[-2], false) => "logsumexp: axis -2 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
         t: ones(t, &[0]).max() => "max: shape [0] has no elements along the reduced axes, and an empty max has no value";
         t: ones(t, &[2, 0]).max_axes(&[1], false) => "max: shape [2, 0] has no elements along the reduced axes, and an empty max has no value";
+        t: ones(t, &[2, 0]).min_axes(&[1], false) => "min: shape [2, 0] has no elements along the reduced axes, and an empty min has no value";
+        t: ones(t, &[2]).prod_axes(&[1], false) => "prod: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2]).var_axes(&[0, 0], false) => "var: axis 0 of shape [2] is named twice";
+        t: ones(t, &[2]).std_axes(&[2], false) => "std: axis 2 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[]).norm_axes(&[0], false) => "norm: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[]).cumsum(0) => "cumsum: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2]).cumprod(1) => "cumprod: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2]).recurrence(ones(t, &[]), 1, false) => "recurrence: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2]).recurrence(ones(t, &[3]), 0, true) => "recurrence: expected factors that stretch to shape [2], got [3]";
+        t: ones(t, &[2]).sort(-2, true) => "sort: axis -2 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2, 3]).topk(4, 1) => "topk: expected k of at most 3, the length of axis 1 of shape [2, 3], got 4";
+        t: ones(t, &[]).argsort(0, false) => "argsort: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2, 0]).argmax(1) => "argmax: shape [2, 0] has no elements along the reduced axes, and an empty argmax has no value";
+        _t: tensor![1u8, 2].argmin(1) => "argmin: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2, 3]).index_select(1, &tensor![0, 3]) => "index_select: expected indices below 3, the length of axis 1 of shape [2, 3], got 3 at [1] of the indices";
+        t: ones(t, &[2, 3]).index_select(2, &tensor![0]) => "index_select: axis 2 is outside shape [2, 3], whose axes are 0..=1 (or -2..=-1)";
+        t: ones(t, &[5, 3]).embedding(&tensor![[0, 1], [7, 2]]) => "embedding: expected indices below 5, the length of axis 0 of shape [5, 3], got 7 at [1, 0] of the indices";
+        t: ones(t, &[]).embedding(&tensor![0]) => "embedding: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2, 3]).gather(-1, &tensor![[0, 1], [9, 2]]) => "gather: expected indices below 3, the length of axis -1 of shape [2, 3], got 9 at [1, 0] of the indices";
+        t: ones(t, &[2, 3]).gather(1, &tensor![[0, 1]]) => "gather: expected indices of shape [2, 3] but along axis 1, got [1, 2]";
+        t: ones(t, &[2, 3]).gather(1, &tensor![0, 1]) => "gather: expected indices of shape [2, 3] but along axis 1, got [2]";
+        t: ones(t, &[3]).scatter_add(0, &tensor![0, 1], ones(t, &[3])) => "scatter_add: expected a source of shape [2], that of the indices, got [3]";
+        t: ones(t, &[3]).scatter_add(0, &tensor![0, 3], ones(t, &[2])) => "scatter_add: expected indices below 3, the length of axis 0 of shape [3], got 3 at [1] of the indices";
         t: ones(t, &[2]).softmax(1) => "softmax: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
         t: ones(t, &[]).log_softmax(-1) => "log_softmax: axis -1 is outside shape [], a scalar, which has no axes";
         t: ones(t, &[32, 784]).matmul(ones(t, &[10, 784])) => "matmul: inner dimensions differ: [32, 784] x [10, 784] (did you mean the transpose of the second?)";
@@ -74,6 +97,32 @@ fn cases() -> (u32, Vec<Case>) {
         t: t.concat(&[], 0) => "concat: expected at least one operand, got none";
         t: t.concat(&[ones(t, &[2, 3]), ones(t, &[3, 3])], 1) => "concat: expected operands that are equal to [2, 3] but along axis 1, got [3, 3]";
         t: t.concat(&[ones(t, &[]), ones(t, &[])], 0) => "concat: axis 0 is outside shape [], a scalar, which has no axes";
+        t: t.stack(&[], 0) => "stack: expected at least one operand, got none";
+        t: t.stack(&[ones(t, &[2]), ones(t, &[3])], 0) => "stack: expected operands of one shape, [2] as the first, got [3]";
+        t: t.stack(&[ones(t, &[2])], 2) => "stack: expected a new axis in -2..=1 for shape [2], got 2";
+        t: ones(t, &[2, 5]).split(&[2, 2], 1) => "split: expected lengths that add up to 5, the length of axis 1 of shape [2, 5], got [2, 2]";
+        t: ones(t, &[2, 5]).split(&[usize::MAX, 6], 1) => format!("split: expected lengths that add up to 5, the length of axis 1 of shape [2, 5], got [{}, 6]", usize::MAX);
+        t: ones(t, &[2, 5]).chunk(2, -1) => "chunk: expected a number of parts that divides 5, the length of axis -1 of shape [2, 5], got 2";
+        t: ones(t, &[2, 5]).chunk(0, 0) => "chunk: expected a number of parts that divides 2, the length of axis 0 of shape [2, 5], got 0";
+        t: ones(t, &[2]).unbind(1) => "unbind: axis 1 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
+        t: ones(t, &[2]).t() => "t: expected at least two axes, got shape [2]";
+        t: ones(t, &[2, 1]).squeeze(0) => "squeeze: expected an axis of length 1, got axis 0 of shape [2, 1]";
+        t: ones(t, &[2, 1]).expand_dims(3) => "expand_dims: expected a new axis in -3..=2 for shape [2, 1], got 3";
+        t: ones(t, &[2, 1]).flip(&[0, -2]) => "flip: axis -2 of shape [2, 1] is named twice";
+        t: ones(t, &[]).roll(1, 0) => "roll: axis 0 is outside shape [], a scalar, which has no axes";
+        t: ones(t, &[2]).tile(&[usize::MAX]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        t: ones(t, &[2, 3]).pad(&[[1, 1]], 0.0) => "pad: expected [before, after] for each axis of shape [2, 3], got [[1, 1]]";
+        t: ones(t, &[2]).pad(&[[usize::MAX, 1]], 1.0) => format!("shape [{}] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        t: ones(t, &[2, 2, 2]).diag() => "diag: expected a vector or a matrix, got shape [2, 2, 2]";
+        t: ones(t, &[2]).diagonal(0) => "diagonal: expected at least two axes, got shape [2]";
+        t: ones(t, &[2]).trace() => "trace: expected at least two axes, got shape [2]";
+        t: ones(t, &[]).tril(0) => "tril: expected at least two axes, got shape []";
+        t: ones(t, &[2]).triu(0) => "triu: expected at least two axes, got shape [2]";
+        t: ones(t, &[2]).dot(ones(t, &[3])) => "dot: expected two vectors of one length, got [2] and [3]";
+        t: ones(t, &[2]).outer(ones(t, &[3, 1])) => "outer: expected two vectors, got [2] and [3, 1]";
+        t: t.einsum("ij,jk", &[ones(t, &[2, 3]), ones(t, &[4, 5])]) => "einsum: expected one length (or 1) for index j, got 3 in operand 0 and 4 in operand 1";
+        _t: wengert::einsum("ij", &[&tensor![1.0]]) => "einsum: expected 2 axes for \"ij\", got shape [1] as operand 0";
+        _t: Tensor::<f64>::stack(&[], 0) => "stack: expected at least one operand, got none";
         t: ones(t, &[2]).backward() => "backward needs a scalar, not shape [2]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: t.gradient(ones(t, &[1]), &[]) => "gradient needs a scalar, not shape [1]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: ones(t, &[2]).backward_with(&tensor![1.0]) => "backward_with: the seed has shape [1], the value [2]; they must be equal";
@@ -104,12 +153,15 @@ fn a_mix_of_tapes_names_the_foreign_variables_line() {
     let (here, there) = (Tape::new(), Tape::new());
     let (x, y) = (here.var(1.0), there.var(2.0));
     let recorded = line!() - 1;
-    let mixes: [&dyn Fn(); 9] = [
+    let mixes: [&dyn Fn(); 12] = [
         &|| _ = x * y,
         &|| _ = here.var(tensor![1.0]) + y,
         &|| _ = x.pow(y),
         &|| _ = x.matmul(y),
         &|| _ = here.concat(&[here.var(tensor![1.0]), y], 0),
+        &|| _ = here.stack(&[x, y], 0),
+        &|| _ = here.einsum(",", &[x, y]),
+        &|| _ = here.var(tensor![1.0]).scatter_add(0, &tensor![], y),
         &|| _ = x.linear(x, y),
         &|| drop(here.gradient(x, &[y])),
         &|| drop(here.gradient(y, &[x])),
@@ -129,10 +181,16 @@ fn try_forms_return_the_sentences_that_the_others_panic_with() {
     let t = &Tape::new();
     let (a, b) = (ones(t, &[2, 3]), ones(t, &[4, 5]));
     let length = t.len();
-    let pairs: [(Option<ShapeError>, &dyn Fn()); 4] = [
+    let pairs: [(Option<ShapeError>, &dyn Fn()); 10] = [
         (a.try_reshape(&[4]).err(), &|| _ = a.reshape(&[4])),
         (a.try_matmul(b).err(), &|| _ = a.matmul(b)),
         (t.try_concat(&[a, b], 0).err(), &|| _ = t.concat(&[a, b], 0)),
+        (t.try_stack(&[a, b], 0).err(), &|| _ = t.stack(&[a, b], 0)),
+        (t.try_einsum("ij,jk", &[a, b]).err(), &|| _ = t.einsum("ij,jk", &[a, b])),
+        (a.try_index_select(0, &tensor![2]).err(), &|| _ = a.index_select(0, &tensor![2])),
+        (a.try_embedding(&tensor![3]).err(), &|| _ = a.embedding(&tensor![3])),
+        (a.try_gather(0, &tensor![0]).err(), &|| _ = a.gather(0, &tensor![0])),
+        (a.try_scatter_add(0, &tensor![0], b).err(), &|| _ = a.scatter_add(0, &tensor![0], b)),
         (a.try_cross_entropy_rows(&tensor![0, 3]).err(), &|| _ = a.cross_entropy_rows(&tensor![0, 3])),
     ];
     for (error, panics) in pairs {
@@ -188,6 +246,41 @@ fn operations() -> Vec<Operation> {
         |_, a, _| a.mean(),
         |_, a, _| a.max(),
         |_, a, _| a.logsumexp(),
+        |_, a, _| a.min(),
+        |_, a, _| a.prod(),
+        |_, a, _| a.var(),
+        |_, a, _| a.std(),
+        |_, a, _| a.norm(),
+        |_, a, _| a.min_axes(&[0], false),
+        |_, a, _| a.prod_axes(&[0], true),
+        |_, a, _| a.prod_axes(&[0, -1], false),
+        |_, a, _| a.var_axes(&[-1], true),
+        |_, a, _| a.std_axes(&[0, -1], false),
+        |_, a, _| a.norm_axes(&[0], false),
+        |_, a, _| a.cumsum(0),
+        |_, a, _| a.cumprod(-1),
+        |_, a, b| a.recurrence(b, -1, false),
+        |_, a, b| a.recurrence(b, 0, true),
+        |_, a, _| a.sort(0, false),
+        |_, a, _| a.sort(-1, true),
+        |_, a, b| a.topk(b.shape().len(), -1).0,
+        |t, a, _| t.constant(a.argsort(0, true).cast::<f64>()) * a,
+        |t, a, _| t.constant(a.argmax(0).cast::<f64>()) * a,
+        |t, a, _| t.constant(a.argmin(-1).cast::<f64>()) * a,
+        |_, a, b| a.index_select(-1, &Tensor::zeros(&b.shape())),
+        |_, a, b| a.index_select(0, &Tensor::full(&b.shape(), usize::MAX)),
+        |_, a, b| a.embedding(&Tensor::zeros(&b.shape())),
+        |_, a, b| a.gather(0, &Tensor::zeros(&b.shape())),
+        |_, a, b| a.gather(-1, &Tensor::ones(&b.shape())),
+        |_, a, b| a.scatter_add(-1, &Tensor::zeros(&b.shape()), b),
+        |t, a, b| t.einsum("i,j", &[a, b]),
+        |t, a, b| t.einsum("i,i", &[a, b]),
+        |t, a, b| t.einsum("ij,jk", &[a, b]),
+        |t, a, b| t.einsum("ii,...", &[a, b]),
+        |t, a, b| t.einsum("...,...", &[a, b]),
+        |t, a, b| t.einsum("...i,i...->...", &[a, b]),
+        |_, a, b| a.dot(b),
+        |_, a, b| a.outer(b),
         |_, a, _| a.sum_axes(&[0], true),
         |_, a, _| a.mean_axes(&[-1], false),
         |_, a, _| a.max_axes(&[0], false),
@@ -201,6 +294,34 @@ fn operations() -> Vec<Operation> {
         |_, a, b| a.linear(b, b.sum_axes(&[-1], false)),
         |t, a, b| t.concat(&[a, b], 0),
         |t, a, b| t.concat(&[a, b, a], -1),
+        |t, a, b| t.stack(&[a, b], 0),
+        |t, a, b| t.stack(&[a, b], -1),
+        |_, a, b| a.split(&[b.shape().elements(), 1], 0)[1],
+        |_, a, b| a.chunk(b.shape().elements(), -1)[0],
+        |_, a, _| a.unbind(0).into_iter().reduce(|a, b| a + b).unwrap_or(a),
+        |_, a, _| a.t(),
+        |_, a, _| a.flatten(),
+        |_, a, _| a.squeeze(0),
+        |_, a, _| a.squeeze_all(),
+        |_, a, b| a.expand_dims(b.shape().len() as isize),
+        |_, a, _| a.expand_dims(isize::MIN),
+        |_, a, _| a.flip(&[0]),
+        |_, a, _| a.roll(1, -1),
+        |_, a, _| a.roll(isize::MIN, 0),
+        |_, a, b| a.tile(&b.shape()),
+        |_, a, _| a.tile(&[0, 3]),
+        |_, a, b| a.pad(&[[2, 1]].repeat(b.shape().len()), 0.5),
+        |_, a, _| a.pad(&[[usize::MAX, usize::MAX]], 0.0),
+        |_, a, _| a.diag(),
+        |_, a, _| a.diagonal(0),
+        |_, a, _| a.diagonal(-1),
+        |_, a, _| a.diagonal(isize::MIN),
+        |_, a, _| a.diagonal(isize::MAX),
+        |_, a, _| a.trace(),
+        |_, a, _| a.tril(0),
+        |_, a, _| a.tril(isize::MIN),
+        |_, a, _| a.triu(isize::MAX),
+        |_, a, _| a.triu(1),
         |_, a, b| a.reshape(&b.shape()),
         |_, a, b| a.broadcast_to(&b.shape()),
         |_, a, _| a.permute(&[1, 0]),

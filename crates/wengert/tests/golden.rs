@@ -39,6 +39,29 @@ impl Attrs {
         Ok(self.take(name)?.as_str().ok_or_else(|| format!("{name} is no word"))?.to_string())
     }
 
+    /// `None` where it is not given.
+    fn integer_if_any(&mut self, name: &str) -> Result<Option<isize>, String> {
+        if self.0.contains_key(name) { self.integer(name).map(Some) } else { Ok(None) }
+    }
+
+    /// Indices nested to any depth.
+    fn indices(&mut self, name: &str) -> Result<Tensor<usize>, String> {
+        fn collect(value: &Value, depth: usize, shape: &mut Vec<usize>, all: &mut Vec<usize>) -> Option<()> {
+            let Some(list) = value.as_array() else {
+                all.push(value.as_u64()? as usize);
+                return Some(());
+            };
+            if shape.len() == depth {
+                shape.push(list.len());
+            }
+            list.iter().try_for_each(|value| collect(value, depth + 1, shape, all))
+        }
+        let (mut shape, mut all) = (Vec::new(), Vec::new());
+        collect(&self.take(name)?, 0, &mut shape, &mut all)
+            .ok_or_else(|| format!("{name} are no indices"))?;
+        Tensor::from_vec(all, &shape).map_err(|e| e.to_string())
+    }
+
     fn integers(&mut self, name: &str) -> Result<Vec<isize>, String> {
         integers(&self.take(name)?).ok_or_else(|| format!("{name} is no list of integers"))
     }
@@ -79,19 +102,51 @@ fn apply<'t, T: Float>(name: &str, attrs: &mut Attrs, x: &[Var<'t, T>]) -> Resul
         "sum" => return reduce(Var::sum_axes),
         "mean" => return reduce(Var::mean_axes),
         "max" | "max_ties" => return reduce(Var::max_axes),
+        "min" => return reduce(Var::min_axes),
+        "prod" => return reduce(Var::prod_axes),
+        "var" => return reduce(Var::var_axes),
+        "std" => return reduce(Var::std_axes),
+        "norm" => return reduce(Var::norm_axes),
         "logsumexp" => return reduce(Var::logsumexp_axes),
         "sum_all" => x[0].sum(),
         "mean_all" => x[0].mean(),
         "max_all" => x[0].max(),
+        "prod_all" | "prod_zero" => x[0].prod(),
+        "cumsum" => x[0].cumsum(attrs.integer("axis")?),
+        "cumprod" => x[0].cumprod(attrs.integer("axis")?),
         "softmax" => x[0].softmax(attrs.integer("axis")?),
         "log_softmax" => x[0].log_softmax(attrs.integer("axis")?),
-        "matmul" | "dot" => x[0].matmul(x[1]),
-        "outer" => x[0].reshape(&[x[0].shape()[0], 1]) * x[1],
+        "matmul" => x[0].matmul(x[1]),
+        "dot" => x[0].dot(x[1]),
+        "outer" => x[0].outer(x[1]),
+        "einsum" => x[0].tape().einsum(&attrs.word("equation")?, x),
         "reshape" => x[0].reshape(&attrs.lengths("shape")?),
         "broadcast_to" => x[0].broadcast_to(&attrs.lengths("shape")?),
         "permute" => x[0].permute(&attrs.integers("axes")?),
         "transpose" => x[0].transpose(attrs.integer("a")?, attrs.integer("b")?),
         "concat" => x[0].tape().concat(x, attrs.integer("axis")?),
+        "stack" => x[0].tape().stack(x, attrs.integer("axis")?),
+        "pad" => {
+            let pads = attrs.take("pads")?;
+            let pair = |pad: &Value| match integers(pad)?[..] {
+                [before, after] => Some([before as usize, after as usize]),
+                _ => None,
+            };
+            let pads: Option<Vec<[usize; 2]>> = pads.as_array().and_then(|p| p.iter().map(pair).collect());
+            x[0].pad(&pads.ok_or("pads are no lists of before, after")?, attrs.number("value")?)
+        }
+        "flip" => x[0].flip(&attrs.integers("axes")?),
+        "roll" => x[0].roll(attrs.integer("shift")?, attrs.integer("axis")?),
+        "tile" => x[0].tile(&attrs.lengths("reps")?),
+        "squeeze" => x[0].squeeze(attrs.integer("axis")?),
+        "expand_dims" => x[0].expand_dims(attrs.integer("axis")?),
+        "diag" => x[0].diag(),
+        "diagonal" => x[0].diagonal(attrs.integer_if_any("offset")?.unwrap_or(0)),
+        "trace" => x[0].trace(),
+        "tril" => x[0].tril(attrs.integer_if_any("k")?.unwrap_or(0)),
+        "triu" => x[0].triu(attrs.integer_if_any("k")?.unwrap_or(0)),
+        "index_select" => x[0].index_select(attrs.integer("axis")?, &attrs.indices("indices")?),
+        "gather" => x[0].gather(attrs.integer("axis")?, &attrs.indices("indices")?),
         "slice" => {
             let ranges = attrs.take("ranges")?;
             let span = |range: &Value| match integers(range)?[..] {

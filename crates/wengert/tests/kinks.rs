@@ -141,6 +141,16 @@ fn first_derivatives() -> Vec<Line> {
         x.max(); x = [1.0, 1.0, 0.0]; 1.0; [0.5, 0.5, 0.0];
         x.max(); x = [2.0, 2.0, 2.0, 2.0]; 2.0; [0.25, 0.25, 0.25, 0.25];
         x.max(); x = [-INF, -INF]; -INF; [0.5, 0.5];
+        x.min(); x = [1.0, 1.0, 2.0]; 1.0; [0.5, 0.5, 0.0];
+        x.topk(1, 0).0; x = [2.0, 2.0]; [2.0]; [1.0, 0.0];
+        x.topk(2, 0).0; x = [1.0, 3.0, 3.0, 3.0]; [3.0, 3.0]; [0.0, 1.0, 1.0, 0.0];
+        x.norm(); x = [0.0, 0.0]; 0.0; [0.0, 0.0];
+        x.std(); x = [2.0, 2.0]; 0.0; [0.0, 0.0];
+
+        x.prod(); x = [0.0, 2.0, 3.0]; 0.0; [6.0, 0.0, 0.0];
+        x.prod(); x = [0.0, 0.0, 3.0]; 0.0; [0.0, 0.0, 0.0];
+        x.prod(); x = [INF, 2.0]; INF; [2.0, INF];
+        x.cumprod(0); x = [2.0, 0.0, 3.0]; [2.0, 0.0, 0.0]; [1.0, 8.0, 0.0];
 
         x.sqrt(); x = 0.0; 0.0; INF;
         x.sqrt() * 0.0; x = 0.0; 0.0; 0.0;
@@ -181,10 +191,22 @@ fn first_derivatives() -> Vec<Line> {
         x.cross_entropy(&Tensor::scalar(1)); x = [0.0, -INF]; INF; [1.0, -1.0];
         x.cross_entropy(&Tensor::scalar(1)); x = [-INF, -INF]; NAN; [0.0, -1.0];
 
+        x.reshape(&[1, 2]).tril(0); x = [1.0, INF]; [1.0, 0.0]; [1.0, 0.0];
+        x.reshape(&[1, 2]).tril(0).ln(); x = [1.0, 2.0]; [0.0, -INF]; [1.0, 0.0];
+        x.pad(&[[1, 0]], 0.0).ln(); x = [1.0]; [-INF, 0.0]; [1.0];
+
         x.sum(); x = []; 0.0; [];
         x.mean(); x = []; NAN; [];
         x.logsumexp(); x = []; -INF; [];
+        x.prod(); x = []; 1.0; [];
+        x.var(); x = []; NAN; [];
+        x.std(); x = []; NAN; [];
+        x.norm(); x = []; 0.0; [];
         x.max(); x = [1.0, NAN]; NAN; [NAN, NAN];
+        x.min(); x = [1.0, NAN]; NAN; [NAN, NAN];
+        x.sort(0, false); x = [2.0, NAN, 1.0]; [1.0, 2.0, NAN]; [1.0, 1.0, 1.0];
+        x.sort(0, true); x = [1.0, NAN, 2.0]; [2.0, 1.0, NAN]; [1.0, 1.0, 1.0];
+        x.topk(1, 0).0; x = [NAN, 1.0]; [1.0]; [0.0, 1.0];
     }
 }
 
@@ -200,6 +222,10 @@ fn higher_derivatives() -> Vec<Line> {
         x.powf(2.0); x = 0.0; 0.0; 0.0, 2.0, 0.0;
         x.powf(2.5); x = 0.0; 0.0; 0.0, 0.0, INF;
         x.ln().square(); x = 1.0; 0.0; 0.0, 2.0, -6.0;
+        x.norm(); x = 0.0; 0.0; 0.0, 0.0, 0.0;
+        x.tile(&[3]).std(); x = 1.0; 0.0; 0.0, 0.0, 0.0;
+        x.tile(&[3]).prod(); x = 0.0; 0.0; 0.0, 0.0, 6.0;
+        x.tile(&[3]).cumprod(0).sum(); x = 0.0; 0.0; 1.0, 2.0, 6.0;
     }
 }
 
@@ -247,4 +273,11 @@ fn the_slope_of_sign_is_not_zero_but_absent_and_says_so() {
 fn the_largest_of_nothing_is_refused() {
     let tape = GradientTape::<f64>::new();
     tape.var(Tensor::zeros(&[0])).max();
+}
+
+#[test]
+#[should_panic(expected = "an empty min has no value")]
+fn the_smallest_of_nothing_is_refused() {
+    let tape = GradientTape::<f64>::new();
+    tape.var(Tensor::zeros(&[0])).min();
 }

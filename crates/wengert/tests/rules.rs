@@ -8,7 +8,7 @@ mod common;
 
 use common::{Function, assert_close, distinct, from_intervals, uniform};
 use std::collections::BTreeSet;
-use wengert::ops::{Binary, Reduce, Softmax, Unary, View};
+use wengert::ops::{Binary, Index, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
 use wengert::{GradientTape, Span, Tensor, Var, gradcheck, tensor};
 
@@ -121,7 +121,7 @@ fn binary_cases() -> Vec<Case> {
 }
 
 fn reduce_cases() -> Vec<Case> {
-    let table: [(Reduce, Function, &[usize]); 24] = [
+    let table: [(Reduce, Function, &[usize]); 30] = [
         (Reduce::Sum, |v| v[0].sum(), &[2, 3, 4]),
         (Reduce::Sum, |v| v[0].sum(), SCALAR),
         (Reduce::Sum, |v| v[0].sum(), &[0]),
@@ -140,6 +140,12 @@ fn reduce_cases() -> Vec<Case> {
         (Reduce::Max, |v| v[0].max_axes(&[0, 2], true), &[2, 3, 4]),
         (Reduce::Max, |v| v[0].max_axes(&[-1], false), &[0, 3]),
         (Reduce::Max, |v| v[0].max_axes(&[0], false), &[1, 3]),
+        (Reduce::Min, |v| v[0].min(), &[2, 3, 4]),
+        (Reduce::Min, |v| v[0].min(), SCALAR),
+        (Reduce::Min, |v| v[0].min_axes(&[1], false), &[2, 3, 4]),
+        (Reduce::Min, |v| v[0].min_axes(&[0, 2], true), &[2, 3, 4]),
+        (Reduce::Min, |v| v[0].min_axes(&[-1], false), &[0, 3]),
+        (Reduce::Min, |v| v[0].min_axes(&[0], false), &[1, 3]),
         (Reduce::LogSumExp, |v| v[0].logsumexp(), &[2, 3, 4]),
         (Reduce::LogSumExp, |v| v[0].logsumexp(), &[1]),
         (Reduce::LogSumExp, |v| v[0].logsumexp_axes(&[0], false), &[2, 3, 4]),
@@ -181,9 +187,145 @@ fn view_cases() -> Vec<Case> {
         (View::Concat, |v| v[0].tape().concat(v, 1), vec![&[2, 3], &[2, 5]]),
         (View::Concat, |v| v[0].tape().concat(v, -2), vec![&[2, 1, 3], &[2, 4, 3], &[2, 0, 3]]),
         (View::Concat, |v| v[0].tape().concat(&[v[0], v[1], v[0]], 0), vec![&[2], &[3]]),
+        (View::Band, |v| v[0].tril(0), vec![&[3, 4]]),
+        (View::Band, |v| v[0].tril(-1), vec![&[2, 4, 3]]),
+        (View::Band, |v| v[0].triu(1), vec![&[4, 4]]),
+        (View::Band, |v| v[0].triu(-9), vec![&[2, 3]]),
+        (View::Band, |v| v[0].tril(isize::MIN), vec![&[2, 3]]),
+        (View::Band, |v| v[0].triu(isize::MAX), vec![&[0, 3]]),
+        // Composed of the above.
+        (View::Permute, |v| v[0].t(), vec![&[2, 3, 4]]),
+        (View::Reshape, |v| v[0].flatten(), vec![&[2, 3]]),
+        (View::Reshape, |v| v[0].squeeze(1), vec![&[2, 1, 3]]),
+        (View::Reshape, |v| v[0].squeeze_all(), vec![&[1, 2, 1]]),
+        (View::Reshape, |v| v[0].expand_dims(-2), vec![&[2, 3]]),
+        (View::Slice, |v| v[0].flip(&[0, -1]), vec![&[2, 3, 2]]),
+        (View::Concat, |v| v[0].roll(2, 1), vec![&[2, 5]]),
+        (View::Concat, |v| v[0].roll(-7, 0), vec![&[4, 2]]),
+        (View::BroadcastTo, |v| v[0].tile(&[2, 3]), vec![&[2, 3]]),
+        (View::BroadcastTo, |v| v[0].tile(&[2, 1, 3]), vec![&[2]]),
+        (View::BroadcastTo, |v| v[0].tile(&[2]), vec![&[2, 3]]),
+        (View::BroadcastTo, |v| v[0].tile(&[0, 2]), vec![SCALAR]),
+        (View::Unslice, |v| v[0].pad(&[[0, 1], [1, 2]], 0.0), vec![&[3, 2]]),
+        (View::Unslice, |v| v[0].pad(&[[2, 0], [0, 1]], -0.5), vec![&[2, 2]]),
+        (View::Unslice, |v| v[0].diag(), vec![&[3]]),
+        (View::Slice, |v| v[0].diag(), vec![&[3, 4]]),
+        (View::Slice, |v| v[0].diagonal(0), vec![&[2, 3, 4]]),
+        (View::Slice, |v| v[0].diagonal(2), vec![&[3, 4]]),
+        (View::Slice, |v| v[0].diagonal(-1), vec![&[3, 2]]),
+        (View::Slice, |v| v[0].diagonal(isize::MIN), vec![&[3, 2]]),
+        (View::Slice, |v| v[0].trace(), vec![&[2, 3, 3]]),
+        (View::Concat, |v| v[0].tape().stack(v, 1), vec![&[2, 3], &[2, 3]]),
+        (View::Concat, |v| v[0].tape().stack(v, -1), vec![SCALAR, SCALAR]),
+        (View::Slice, |v| v[0].split(&[2, 0, 1], 1)[0] * 2.0, vec![&[2, 3]]),
+        (View::Slice, |v| v[0].chunk(3, -1).into_iter().reduce(|a, b| a * b).unwrap(), vec![&[2, 6]]),
+        (View::Slice, |v| v[0].unbind(0).into_iter().reduce(|a, b| a * b).unwrap(), vec![&[3, 2]]),
     ];
     let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(5..).map(|(s, seed)| uniform(s, seed)).collect();
     table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
+fn index_cases() -> Vec<Case> {
+    let table: [(Index, Function, Vec<&[usize]>); 12] = [
+        (Index::Select, |v| v[0].index_select(0, &tensor![2, 0, 2]), vec![&[3, 4]]),
+        (Index::Select, |v| v[0].index_select(1, &tensor![[0, 1], [1, 1]]), vec![&[2, 3, 2]]),
+        (Index::Select, |v| v[0].index_select(-1, &Tensor::scalar(1)), vec![&[2, 3]]),
+        (Index::Select, |v| v[0].index_select(0, &Tensor::zeros(&[0])), vec![&[3, 2]]),
+        (Index::Select, |v| v[0].embedding(&tensor![[1, 0], [1, 2]]), vec![&[3, 2]]),
+        (Index::Select, |v| v[0].gather(1, &tensor![[0, 2], [1, 1], [2, 0]]), vec![&[3, 4]]),
+        (Index::Select, |v| v[0].gather(0, &tensor![[1, 0, 1]]), vec![&[2, 3]]),
+        (Index::Select, |v| v[0].gather(-1, &Tensor::zeros(&[2, 0])), vec![&[2, 3]]),
+        (Index::Add, |v| v[0].scatter_add(1, &tensor![[0, 2], [1, 1]], v[1]), vec![&[2, 3], &[2, 2]]),
+        (Index::Add, |v| v[0].scatter_add(0, &tensor![[1, 1, 0]], v[1]), vec![&[2, 3], &[1, 3]]),
+        (Index::Add, |v| v[0].scatter_add(0, &Tensor::zeros(&[0]), v[1]), vec![&[2], &[0]]),
+        (Index::Add, |v| v[0].scatter_add(0, &tensor![1, 0], v[0]), vec![&[2]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(12..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
+/// v[1] put back where the sorted elements of v[0] came from, as the sweep records it.
+fn unsort<'t>(x: Var<'t, f64>, values: Var<'t, f64>, axis: isize) -> Var<'t, f64> {
+    x.tape().gradient((x.sort(axis, true) * values).sum(), &[x])[0]
+}
+
+/// v[1] in the order of v[0], as the sweep of the above records it.
+fn sort_by<'t>(keys: Var<'t, f64>, values: Var<'t, f64>, axis: isize) -> Var<'t, f64> {
+    let zeros = keys.tape().var(Tensor::zeros(&keys.shape()));
+    keys.tape().gradient((unsort(keys, zeros, axis) * values).sum(), &[zeros])[0]
+}
+
+fn sort_cases() -> Vec<Case> {
+    let table: [(Sort, Function, Vec<&[usize]>); 11] = [
+        (Sort::Sort, |v| v[0].sort(0, false), vec![&[5]]),
+        (Sort::Sort, |v| v[0].sort(1, true), vec![&[2, 4, 3]]),
+        (Sort::Sort, |v| v[0].sort(-1, false), vec![&[2, 0]]),
+        (Sort::Sort, |v| v[0].topk(2, 0).0, vec![&[5]]),
+        (Sort::Sort, |v| v[0].topk(1, 1).0, vec![&[2, 4, 3]]),
+        (Sort::Sort, |v| v[0].topk(0, -1).0, vec![&[2, 3]]),
+        (Sort::Unsort, |v| unsort(v[0], v[1], 0), vec![&[5], &[5]]),
+        (Sort::Unsort, |v| unsort(v[0], v[1], 1), vec![&[2, 4, 3], &[2, 4, 3]]),
+        (
+            Sort::Unsort,
+            |v| v[0].tape().gradient((v[0].topk(2, 0).0 * v[1]).sum(), v)[0],
+            vec![&[4, 2], &[2, 2]],
+        ),
+        (Sort::SortBy, |v| sort_by(v[0], v[1], 0), vec![&[5], &[5]]),
+        (Sort::SortBy, |v| sort_by(v[0], v[1], 1), vec![&[2, 4, 3], &[2, 4, 3]]),
+    ];
+    let inputs =
+        |shapes: Vec<&[usize]>| shapes.iter().zip(13..).map(|(s, seed)| distinct(s, 0.0, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
+fn scan_cases() -> Vec<Case> {
+    let table: [(Scan, Function, Vec<&[usize]>); 15] = [
+        (Scan::Sum, |v| v[0].cumsum(0), vec![&[4]]),
+        (Scan::Sum, |v| v[0].cumsum(1), vec![&[2, 3, 4]]),
+        (Scan::Sum, |v| v[0].cumsum(-1), vec![&[2, 3, 4]]),
+        (Scan::Sum, |v| v[0].cumsum(0), vec![&[0, 3]]),
+        (Scan::Sum, |v| v[0].cumsum(1), vec![&[3, 1]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, false), vec![&[5], &[5]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, true), vec![&[5], SCALAR]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 1, false), vec![&[2, 4, 3], &[4, 1]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 1, true), vec![&[2, 4, 3], &[2, 4, 3]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[0], -1, true), vec![&[2, 3]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, false), vec![&[0, 2], &[0, 2]]),
+        (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, true), vec![&[1, 2], &[1, 2]]),
+        (Scan::Recurrence, |v| v[0].cumprod(0), vec![&[4]]),
+        (Scan::Recurrence, |v| v[0].cumprod(1), vec![&[2, 4, 3]]),
+        (Scan::Recurrence, |v| v[0].cumprod(-1), vec![&[3, 1]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(15..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
+/// Reductions that are composed, with an operation that each records.
+fn statistics_cases() -> Vec<Case> {
+    let table: [(&str, &str, Function, &[usize]); 15] = [
+        ("Mul", "mul", |v| v[0].prod(), &[7]),
+        ("Mul", "mul", |v| v[0].prod_axes(&[1], false), &[2, 3, 4]),
+        ("Mul", "mul", |v| v[0].prod_axes(&[0, 2], true), &[2, 3, 2]),
+        ("Sum", "sum", |v| v[0].prod_axes(&[0], false), &[0, 3]),
+        ("Reshape", "reshape", |v| v[0].prod(), SCALAR),
+        ("Mean", "mean", |v| v[0].var(), &[2, 3]),
+        ("Mean", "mean", |v| v[0].var_axes(&[1], true), &[2, 3, 4]),
+        ("Mean", "mean", |v| v[0].var_axes(&[0, 2], false), &[2, 3, 4]),
+        ("Mean", "mean", |v| v[0].var_axes(&[1], true), &[0, 3]),
+        ("Sqrt", "sqrt", |v| v[0].std(), &[2, 3]),
+        ("Sqrt", "sqrt", |v| v[0].std_axes(&[0], true), &[3, 2, 4]),
+        ("Sqrt", "sqrt", |v| v[0].std_axes(&[0, 2], false), &[2, 3, 4]),
+        ("Sqrt", "sqrt", |v| v[0].norm(), &[2, 3]),
+        ("Sqrt", "sqrt", |v| v[0].norm_axes(&[-1], false), &[2, 3, 4]),
+        ("Sqrt", "sqrt", |v| v[0].norm_axes(&[0], true), &[0, 3]),
+    ];
+    let case = |(covers, name, f, shape): (&str, &str, Function, &[usize])| Case {
+        covers: covers.into(),
+        on_tape: format!("= {name} "),
+        f,
+        inputs: vec![distinct(shape, 0.5, 17)],
+    };
+    table.into_iter().map(case).collect()
 }
 
 fn softmax_cases() -> Vec<Case> {
@@ -223,6 +365,9 @@ fn product_cases() -> Vec<Case> {
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[0, 4], &[4, 2]]),
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 0], &[0, 2]]),
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[0]), vec![&[3, 3]]),
+        ("matmul NN", "= matmul ", |v| v[0].dot(v[1]), vec![&[4], &[4]]),
+        ("matmul NN", "= matmul ", |v| v[0].dot(v[0]), vec![&[0]]),
+        ("Mul", "= mul ", |v| v[0].outer(v[1]), vec![&[3], &[4]]),
         ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[3, 4], &[5, 4]]),
         ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[2, 3, 4], &[5, 4]]),
         ("matmul NT", "ᵀ ", |v| v[0].matmul_nt(v[1]), vec![&[2, 3, 4], &[2, 5, 4]]),
@@ -260,8 +405,18 @@ fn product_cases() -> Vec<Case> {
 }
 
 fn all_cases() -> Vec<Case> {
-    let families =
-        [unary_cases(), binary_cases(), reduce_cases(), view_cases(), softmax_cases(), product_cases()];
+    let families = [
+        unary_cases(),
+        binary_cases(),
+        reduce_cases(),
+        statistics_cases(),
+        view_cases(),
+        index_cases(),
+        sort_cases(),
+        scan_cases(),
+        softmax_cases(),
+        product_cases(),
+    ];
     families.into_iter().flatten().collect()
 }
 
@@ -271,6 +426,9 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Binary::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Reduce::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(View::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Index::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Sort::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Scan::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
     let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach"];
     all.extend(others.map(String::from));

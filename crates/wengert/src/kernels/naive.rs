@@ -69,6 +69,33 @@ pub(super) fn max(x: &[f64]) -> f64 {
     x.iter().fold(f64::NEG_INFINITY, |a, &b| if a.is_nan() || a > b { a } else { b })
 }
 
+pub(super) fn min(x: &[f64]) -> f64 {
+    x.iter().fold(f64::INFINITY, |a, &b| if a.is_nan() || a < b { a } else { b })
+}
+
+/// yⱼ = xⱼ + aⱼ·yⱼ₋₁, from the end if `reverse`.
+pub(super) fn recurrence(x: &[f64], factors: &[f64], reverse: bool) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    if reverse {
+        order.reverse();
+    }
+    let (mut y, mut last) = (x.to_vec(), None);
+    for j in order {
+        y[j] += last.map_or(0.0, |last: f64| factors[j] * last);
+        last = Some(y[j]);
+    }
+    y
+}
+
+/// The places of the elements in order, equal ones as they are, NaN last.
+pub(super) fn argsort(x: &[f64], descending: bool) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..x.len()).filter(|&i| !x[i].is_nan()).collect();
+    let ascending = |&a: &usize, &b: &usize| x[a].partial_cmp(&x[b]).expect("no NaN");
+    places.sort_by(|a, b| if descending { ascending(b, a) } else { ascending(a, b) });
+    places.extend((0..x.len()).filter(|&i| x[i].is_nan()));
+    places
+}
+
 pub(super) fn logsumexp(x: &[f64]) -> f64 {
     let max = max(x);
     let exps: Vec<f64> = x.iter().map(|x| (x - max).exp()).collect();

@@ -36,8 +36,20 @@ static POOLS: LazyLock<[rayon::ThreadPool; 2]> = LazyLock::new(|| {
 
 /// The kernel's result, after checking that each level and number of threads gives the same bits.
 fn everywhere<T: Lane + Element>(kernel: impl Fn(Level) -> Vec<T> + Sync) -> Vec<T> {
+    at_levels(Level::available(), kernel)
+}
+
+/// The same of a kernel that is compiled once, not for each level.
+fn among_threads<T: Lane + Element>(kernel: impl Fn() -> Vec<T> + Sync) -> Vec<T> {
+    at_levels([Level::current()], |_| kernel())
+}
+
+fn at_levels<T: Lane + Element>(
+    levels: impl IntoIterator<Item = Level>,
+    kernel: impl Fn(Level) -> Vec<T> + Sync,
+) -> Vec<T> {
     let first = kernel(Level::current());
-    for level in Level::available() {
+    for level in levels {
         for pool in POOLS.iter() {
             let result = pool.install(|| kernel(level));
             let same =
@@ -203,6 +215,7 @@ macro_rules! tests_for {
                     assert!(error <= 10.0 * $tolerance * g.n as f64, "at {i}: {sum} is not {exact}");
                 }
                 near(everywhere(|l| written(m, |out| fold::max(l, &x, g, out))), one(naive::max), 0.0);
+                near(everywhere(|l| written(m, |out| fold::min(l, &x, g, out))), one(naive::min), 0.0);
                 let got = everywhere(|l| written(m, |out| logsumexp::logsumexp(l, &x, g, out)));
                 near(got, one(naive::logsumexp), 4.0);
                 let y = everywhere(|l| written(n, |out| softmax::softmax(l, &x, g, out)));
@@ -236,6 +249,92 @@ macro_rules! tests_for {
             #[test]
             fn large_groups_reduce_as_small_ones_do() {
                 large_groupings().into_iter().for_each(|g| group_kernels(g, 5));
+            }
+
+            fn scan_kernels(g: Groups, seed: u64) {
+                let (x, factors): (Vec<$t>, Vec<$t>) = (numbers(seed, g.elements()), numbers(seed + 1, g.elements()));
+                let factors: Vec<$t> = factors.iter().map(|a| a / 3.0).collect();
+                let places: Vec<f64> = (0..x.len()).map(|i| i as f64).collect();
+                for reverse in [false, true] {
+                    let by = |ones: bool| naive::groups(&places, g, |places| {
+                        let pick = |from: &[$t]| places.iter().map(|&i| from[i as usize] as f64).collect::<Vec<_>>();
+                        let factors = if ones { vec![1.0; places.len()] } else { pick(&factors) };
+                        naive::recurrence(&pick(&x), &factors, reverse)
+                    });
+                    let sums = among_threads(|| written(x.len(), |out| scan::cumsum(&x, g, reverse, out)));
+                    assert_near(&sums, &by(true), 20.0 * $tolerance * g.n as f64);
+                    let run = |out: &mut [$t]| scan::recurrence(&x, &factors, g, reverse, out);
+                    assert_near(&among_threads(|| written(x.len(), run)), &by(false), 20.0 * $tolerance * g.n as f64);
+                }
+            }
+
+            fn order_kernels(g: Groups, seed: u64) {
+                // With ties, infinities and NaNs.
+                let coarse = |x: $t| if x > 2.8 { $t::NAN } else if x > 2.6 { $t::INFINITY } else { x.round() };
+                let x: Vec<$t> = numbers(seed, g.elements()).into_iter().map(coarse).collect();
+                let v: Vec<$t> = numbers(seed + 1, g.elements());
+                for (descending, k) in [(false, g.n), (true, g.n), (true, g.n / 3), (false, g.n.min(1))] {
+                    let ranking = order::Ranking { descending, k };
+                    let places = naive::groups(&x, g, |x| {
+                        naive::argsort(x, descending)[..k].iter().map(|&i| i as f64).collect()
+                    });
+                    let found = among_threads(|| {
+                        let mut out = vec![usize::MAX; places.len()];
+                        order::argsort(&x, g, ranking, &mut out);
+                        out.iter().map(|&i| i as $t).collect::<Vec<$t>>()
+                    });
+                    assert_same(&found, &places.iter().map(|&i| i as $t).collect::<Vec<$t>>());
+                    let shape = [g.outer, k, g.inner];
+                    let from: Vec<usize> = naive::indices(&shape).iter().zip(&places)
+                        .map(|(i, &place)| (i[0] * g.n + place as usize) * g.inner + i[2]).collect();
+                    let sorted = among_threads(|| written(from.len(), |out| order::sort_by(&x, &v, g, ranking, out)));
+                    assert_same(&sorted, &from.iter().map(|&i| v[i]).collect::<Vec<_>>());
+                    let mut back = vec![0.0; v.len()];
+                    from.iter().zip(&sorted).for_each(|(&i, &x)| back[i] = x);
+                    let unsort = |out: &mut [$t]| order::unsort(&x, &sorted, g, ranking, out);
+                    assert_same(&among_threads(|| written(v.len(), unsort)), &back);
+                }
+                for smallest in [false, true] {
+                    let of = if smallest { naive::min } else { naive::max };
+                    let first = |x: &[f64]| {
+                        let best = of(x);
+                        x.iter().position(|x| *x == best || (x.is_nan() && best.is_nan())).map_or(0.0, |i| i as f64)
+                    };
+                    let found = among_threads(|| {
+                        let mut out = vec![usize::MAX; g.outer * g.inner];
+                        if g.n > 0 {
+                            order::argmax(&x, g, smallest, &mut out);
+                        }
+                        out.iter().map(|&i| i as $t).collect::<Vec<$t>>()
+                    });
+                    if g.n > 0 {
+                        let want = naive::groups(&x, g, |x| vec![first(x)]);
+                        assert_same(&found, &want.iter().map(|&i| i as $t).collect::<Vec<$t>>());
+                    }
+                }
+            }
+
+            fn index_kernels(g: Groups, k: usize, seed: u64) {
+                let k = if g.n == 0 { 0 } else { k };
+                let indices: Vec<usize> = (0..k).map(|i| (i * 7 + seed as usize % 10) % g.n).collect();
+                let (x, rows): (Vec<$t>, Vec<$t>) = (numbers(seed, g.elements()), numbers(seed + 1, g.outer * k * g.inner));
+                let from: Vec<usize> = naive::indices(&[g.outer, k, g.inner]).iter()
+                    .map(|i| (i[0] * g.n + indices[i[1]]) * g.inner + i[2]).collect();
+                let select = |out: &mut [$t]| index::select(&x, g, &indices, out);
+                assert_same(&among_threads(|| written(from.len(), select)), &from.iter().map(|&i| x[i]).collect::<Vec<_>>());
+                let mut want = vec![0.0; x.len()];
+                from.iter().zip(&rows).for_each(|(&i, x)| want[i] += x);
+                let add = |out: &mut [$t]| index::add(&rows, g, &indices, out);
+                assert_same(&among_threads(|| written(x.len(), add)), &want);
+            }
+
+            #[test]
+            fn large_groups_are_scanned_ordered_and_picked_among_threads() {
+                for g in large_groupings() {
+                    scan_kernels(g, 6);
+                    order_kernels(g, 7);
+                    index_kernels(g, g.n / 2 + 3, 8);
+                }
             }
 
             fn cross_entropy_kernels(rows: usize, classes: usize, seed: u64) {
@@ -400,6 +499,13 @@ macro_rules! tests_for {
                 #[test]
                 fn group_kernels_equal_the_reference(g in grouping(), seed: u64) {
                     group_kernels(g, seed >> 1);
+                }
+
+                #[test]
+                fn scans_orders_and_indices_equal_the_reference(g in grouping(), k in 0usize..9, seed: u64) {
+                    scan_kernels(g, seed >> 1);
+                    order_kernels(g, seed >> 1);
+                    index_kernels(g, k, seed >> 1);
                 }
 
                 #[test]
