@@ -8,6 +8,9 @@
 //! A name or an attribute that is not known here fails: no case is ever skipped.
 
 mod common;
+/// Optimizers and schedules stand in the same file; their crate checks them in the same way.
+#[path = "../../wengert-nn/tests/common/golden.rs"]
+mod training;
 
 use common::{assert_close, bits};
 use flate2::read::GzDecoder;
@@ -241,14 +244,17 @@ fn cases() -> String {
 }
 
 #[test]
-fn operations_agree_with_pytorch() {
+fn everything_agrees_with_pytorch() {
     let mut count = 0;
     for (i, line) in cases().lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let case: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("line {}: {e}", i + 1));
         match case["kind"].as_str() {
             Some("op") => {}
-            // The same file holds these for the crate of optimizers, which counts them.
-            Some("optimizer" | "schedule") => continue,
+            Some("optimizer" | "schedule") => {
+                training::check(&case);
+                count += 1;
+                continue;
+            }
             kind => panic!("line {}: kind {kind:?} is unknown here", i + 1),
         }
         let what = format!("line {}: {} {}", i + 1, case["op"], case["attrs"]);
@@ -256,6 +262,6 @@ fn operations_agree_with_pytorch() {
         check::<f32>(&case, &format!("{what} in f32"), &Tolerances { first: 1e-5, second: 1e-3 });
         count += 1;
     }
-    assert!(count > 0, "the file has no case of an operation");
+    assert!(count > 0, "the file has no case");
     println!("golden: {count} cases, 0 skipped");
 }
