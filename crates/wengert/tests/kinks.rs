@@ -151,6 +151,7 @@ fn first_derivatives() -> Vec<Line> {
         x.prod(); x = [0.0, 0.0, 3.0]; 0.0; [0.0, 0.0, 0.0];
         x.prod(); x = [INF, 2.0]; INF; [2.0, INF];
         x.cumprod(0); x = [2.0, 0.0, 3.0]; [2.0, 0.0, 0.0]; [1.0, 8.0, 0.0];
+        x.cumprod(0).slice(&[(..1).into()]); x = [1.0, INF]; [1.0]; [1.0, 0.0];
 
         x.sqrt(); x = 0.0; 0.0; INF;
         x.sqrt() * 0.0; x = 0.0; 0.0; 0.0;

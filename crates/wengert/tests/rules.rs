@@ -278,8 +278,14 @@ fn sort_cases() -> Vec<Case> {
     table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
 }
 
+/// The sums that the sweep of a recurrence with the factors v[1] records.
+fn recurrence0<'t>(y_bar: Var<'t, f64>, factors: Var<'t, f64>, axis: isize) -> Var<'t, f64> {
+    let zeros = y_bar.tape().var(Tensor::zeros(&y_bar.shape()));
+    y_bar.tape().gradient((zeros.recurrence(factors, axis, true) * y_bar).sum(), &[zeros])[0]
+}
+
 fn scan_cases() -> Vec<Case> {
-    let table: [(Scan, Function, Vec<&[usize]>); 15] = [
+    let table: [(Scan, Function, Vec<&[usize]>); 17] = [
         (Scan::Sum, |v| v[0].cumsum(0), vec![&[4]]),
         (Scan::Sum, |v| v[0].cumsum(1), vec![&[2, 3, 4]]),
         (Scan::Sum, |v| v[0].cumsum(-1), vec![&[2, 3, 4]]),
@@ -292,6 +298,8 @@ fn scan_cases() -> Vec<Case> {
         (Scan::Recurrence, |v| v[0].recurrence(v[0], -1, true), vec![&[2, 3]]),
         (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, false), vec![&[0, 2], &[0, 2]]),
         (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, true), vec![&[1, 2], &[1, 2]]),
+        (Scan::Recurrence0, |v| recurrence0(v[0], v[1], 0), vec![&[5], &[5]]),
+        (Scan::Recurrence0, |v| recurrence0(v[0], v[1], 1), vec![&[2, 4, 3], &[4, 1]]),
         (Scan::Recurrence, |v| v[0].cumprod(0), vec![&[4]]),
         (Scan::Recurrence, |v| v[0].cumprod(1), vec![&[2, 4, 3]]),
         (Scan::Recurrence, |v| v[0].cumprod(-1), vec![&[3, 1]]),

@@ -142,8 +142,9 @@ pub trait Kernels: Element {
 
     /// yⱼ = xⱼ + yⱼ₋₁ in each group, from its end if `reverse`.
     fn cumsum(x: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
-    /// yⱼ = xⱼ + aⱼ·yⱼ₋₁ in each group, a being `factors`; from its end if `reverse`.
-    fn recurrence(x: &[Self], factors: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
+    /// yⱼ = xⱼ + yⱼ₋₁·aⱼ in each group of x and a, from its end if `reverse`; if `mul0`, a yⱼ₋₁ of 0
+    /// makes any product 0.
+    fn recurrence(mul0: bool, x_a: [&[Self]; 2], g: Groups, reverse: bool, out: &mut [Self]);
     /// Zeros of shape `g`, with the rows of `x`, of shape `[g.outer, indices.len(), g.inner]`,
     /// added where `indices` say.
     fn index_add(x: &[Self], g: Groups, indices: &[usize], out: &mut [Self]);
@@ -264,8 +265,8 @@ macro_rules! kernels {
             fn cumsum(x: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
                 scan::cumsum(x, g, reverse, out);
             }
-            fn recurrence(x: &[$t], factors: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
-                scan::recurrence(x, factors, g, reverse, out);
+            fn recurrence(mul0: bool, x_a: [&[$t]; 2], g: Groups, reverse: bool, out: &mut [$t]) {
+                scan::recurrence(mul0, x_a, g, reverse, out);
             }
             fn index_add(x: &[$t], g: Groups, indices: &[usize], out: &mut [$t]) {
                 index::add(x, g, indices, out);

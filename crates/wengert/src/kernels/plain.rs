@@ -99,8 +99,8 @@ impl Kernels for Dual {
     fn cumsum(x: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
         scan::cumsum(x, g, reverse, out);
     }
-    fn recurrence(x: &[Dual], factors: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
-        scan::recurrence(x, factors, g, reverse, out);
+    fn recurrence(mul0: bool, x_a: [&[Dual]; 2], g: Groups, reverse: bool, out: &mut [Dual]) {
+        scan::recurrence(mul0, x_a, g, reverse, out);
     }
     fn index_add(x: &[Dual], g: Groups, indices: &[usize], out: &mut [Dual]) {
         index::add(x, g, indices, out);

@@ -263,8 +263,10 @@ macro_rules! tests_for {
                     });
                     let sums = among_threads(|| written(x.len(), |out| scan::cumsum(&x, g, reverse, out)));
                     assert_near(&sums, &by(true), 20.0 * $tolerance * g.n as f64);
-                    let run = |out: &mut [$t]| scan::recurrence(&x, &factors, g, reverse, out);
-                    assert_near(&among_threads(|| written(x.len(), run)), &by(false), 20.0 * $tolerance * g.n as f64);
+                    for mul0 in [false, true] {
+                        let run = |out: &mut [$t]| scan::recurrence(mul0, [&x, &factors], g, reverse, out);
+                        assert_near(&among_threads(|| written(x.len(), run)), &by(false), 20.0 * $tolerance * g.n as f64);
+                    }
                 }
             }
 
