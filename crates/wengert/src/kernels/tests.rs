@@ -459,6 +459,39 @@ macro_rules! tests_for {
                 $t::gemm(a, a.t(), false, &mut [0.0; 4]);
             }
 
+            /// Batches that are cut among threads, and single matrices, which are not.
+            #[test]
+            #[cfg(feature = "linalg")]
+            fn linear_algebra_has_equal_bits_everywhere() {
+                for (batch, n) in [(900, 4), (2, 33), (1, 70), (3, 1), (3, 0)] {
+                    let a: Vec<$t> = numbers(5, batch * n * n);
+                    for &op in Linalg::ALL.iter().filter(|&&op| op != Linalg::Solve) {
+                        let size = linalg::size_of_result(op, n, n);
+                        everywhere(|level| written(batch * size, |out| linalg::run(level, op, &a, n, n, out)));
+                    }
+                    let (k, pairs) = (2, (0..batch).map(|i| (i / 2, batch - 1 - i)).collect::<Vec<_>>());
+                    let b: Vec<$t> = numbers(6, batch * n * k);
+                    let systems = Systems { a: &a, b: &b, n, k, pairs: &pairs };
+                    everywhere(|level| written(b.len(), |out| linalg::solve(level, systems, out)));
+                }
+            }
+
+            #[test]
+            #[cfg(feature = "linalg")]
+            fn solutions_solve_their_systems() {
+                for n in [1, 2, 5, 64] {
+                    let mut a: Vec<$t> = numbers(7, n * n);
+                    a.iter_mut().step_by(n + 1).for_each(|x| *x += 3.0 * n as $t);
+                    let b: Vec<$t> = numbers(8, n * 3);
+                    let systems = Systems { a: &a, b: &b, n, k: 3, pairs: &[(0, 0)] };
+                    let x = written(n * 3, |out| $t::solve(systems, out));
+                    let of = |data, cols| Matrix { data, rows: n, cols, row_stride: cols, col_stride: 1 };
+                    let back: Vec<$t> = naive::gemm(of(&a, n), of(&x, 3)).into_iter().map(|x| x as $t).collect();
+                    let want: Vec<f64> = b.iter().map(|&b| b.to_f64()).collect();
+                    assert_near(&back, &want, 30.0 * $tolerance);
+                }
+            }
+
             #[test]
             fn updates_run_over_parameter_and_state_at_once() {
                 for n in [0, 1, 33, 1000, 2 * parallel::GRAIN + 9] {

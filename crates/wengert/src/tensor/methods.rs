@@ -183,3 +183,16 @@ impl<T: Float> Tensor<T> {
         tape.constant(self).scatter_add(axis, indices, tape.constant(source)).value()
     }
 }
+
+#[cfg(feature = "linalg")]
+methods! {
+    inverse();
+    det();
+    log_det();
+    cholesky();
+}
+
+#[cfg(feature = "linalg")]
+methods_of_two! {
+    solve(b);
+}
