@@ -123,6 +123,17 @@ fn cases() -> (u32, Vec<Case>) {
         t: t.einsum("ij,jk", &[ones(t, &[2, 3]), ones(t, &[4, 5])]) => "einsum: expected one length (or 1) for index j, got 3 in operand 0 and 4 in operand 1";
         _t: wengert::einsum("ij", &[&tensor![1.0]]) => "einsum: expected 2 axes for \"ij\", got shape [1] as operand 0";
         _t: Tensor::<f64>::stack(&[], 0) => "stack: expected at least one operand, got none";
+        t: ones(t, &[2, 3]).inverse() => "inverse: expected a square matrix [.., n, n], got [2, 3]";
+        t: ones(t, &[2]).det() => "det: expected a square matrix [.., n, n], got [2]";
+        t: ones(t, &[]).log_det() => "log_det: expected a square matrix [.., n, n], got []";
+        t: ones(t, &[3]).svd() => "svd: expected a matrix [.., m, n], got [3]";
+        t: ones(t, &[1, 2]).eigh() => "eigh: expected a square matrix [.., n, n], got [1, 2]";
+        t: ones(t, &[1, 1]).solve(ones(t, &[])) => "solve: expected right sides [.., n, k] or [.., n], got []";
+        t: ones(t, &[1, 1]).solve(ones(t, &[2, 3])) => "solve: expected right sides [.., 1, k] or [.., 1] for a matrix [1, 1], got [2, 3]";
+        t: ones(t, &[2, 1, 1]).solve(ones(t, &[3, 1, 1])) => "solve: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2, 2]).inverse() => "inverse: matrix 0 of the batch is singular: pivot 1 is 0, so column 1 is a combination of those before it";
+        t: ones(t, &[3, 2, 2]).solve(ones(t, &[2])) => "solve: matrix 0 of the batch is singular: pivot 1 is 0, so column 1 is a combination of those before it";
+        t: (-ones(t, &[1, 1])).cholesky() => "cholesky: matrix 0 of the batch is not positive definite: pivot 0 is -1e0 and must be above 0 (where only rounding is to blame, add a small multiple of the identity)";
         t: ones(t, &[2]).backward() => "backward needs a scalar, not shape [2]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: t.gradient(ones(t, &[1]), &[]) => "gradient needs a scalar, not shape [1]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: ones(t, &[2]).backward_with(&tensor![1.0]) => "backward_with: the seed has shape [1], the value [2]; they must be equal";
@@ -333,6 +344,16 @@ fn operations() -> Vec<Operation> {
         |_, a, b| a.cross_entropy_rows(&Tensor::zeros(&b.shape())),
         |_, a, b| a.cross_entropy(&Tensor::full(&b.shape(), usize::MAX)),
         |_, a, _| a.detach(),
+        |_, a, _| a.inverse(),
+        |_, a, b| a.solve(b),
+        |_, a, _| a.det(),
+        |_, a, _| a.log_det(),
+        |_, a, _| a.cholesky(),
+        |_, a, _| a.eigh().0,
+        |_, a, _| a.eigh().1,
+        |_, a, _| a.svd().0,
+        |_, a, _| a.svd().1,
+        |_, a, _| a.svd().2,
     ]
 }
 

@@ -159,6 +159,11 @@ fn apply<'t, T: Float>(name: &str, attrs: &mut Attrs, x: &[Var<'t, T>]) -> Resul
             let spans: Option<Vec<Span>> = ranges.as_array().and_then(|r| r.iter().map(span).collect());
             x[0].slice(&spans.ok_or("ranges are no lists of start, end, step")?)
         }
+        "inverse" => x[0].inverse(),
+        "solve" => x[0].solve(x[1]),
+        "det" => x[0].det(),
+        "log_det" => x[0].log_det(),
+        "cholesky" => x[0].cholesky(),
         "cross_entropy_loss" => {
             let smoothing = attrs.number("label_smoothing")?;
             if smoothing != 0.0 {

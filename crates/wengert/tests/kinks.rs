@@ -6,7 +6,7 @@
 //! that are long enough for vector instructions.
 
 use std::path::Path;
-use wengert::{Float, GradientTape, NoGradient, Tensor, Var};
+use wengert::{Float, GradientTape, NoGradient, Tensor, Var, tensor};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -37,11 +37,18 @@ impl Line {
     }
 }
 
-/// `0`, `-∞`, `[1, 0.5]`; there is one zero and one NaN.
+/// `0`, `-∞`, `[1, 0.5]`, `[[1, 0], [0, 1]]`; there is one zero and one NaN.
 fn show(x: &Tensor<f64>) -> String {
     let number = |x: &f64| format!("{}", if *x == 0.0 { 0.0 } else { *x }).replace("inf", "∞");
-    let all: Vec<String> = x.as_slice().iter().map(number).collect();
-    if x.ndim() == 0 { all.concat() } else { format!("[{}]", all.join(", ")) }
+    let mut all: Vec<String> = x.as_slice().iter().map(number).collect();
+    for &n in x.shape().iter().rev() {
+        all = if n == 0 {
+            vec!["[]".into()]
+        } else {
+            all.chunks(n).map(|x| format!("[{}]", x.join(", "))).collect()
+        };
+    }
+    all.concat()
 }
 
 trait Point {
@@ -57,6 +64,12 @@ impl Point for f64 {
 impl<const N: usize> Point for [f64; N] {
     fn tensor(self) -> Tensor<f64> {
         Tensor::from_vec(self.to_vec(), &[N]).unwrap()
+    }
+}
+
+impl Point for Tensor<f64> {
+    fn tensor(self) -> Tensor<f64> {
+        self
     }
 }
 
@@ -192,9 +205,20 @@ fn first_derivatives() -> Vec<Line> {
         x.cross_entropy(&Tensor::scalar(1)); x = [0.0, -INF]; INF; [1.0, -1.0];
         x.cross_entropy(&Tensor::scalar(1)); x = [-INF, -INF]; NAN; [0.0, -1.0];
 
-        x.reshape(&[1, 2]).tril(0); x = [1.0, INF]; [1.0, 0.0]; [1.0, 0.0];
-        x.reshape(&[1, 2]).tril(0).ln(); x = [1.0, 2.0]; [0.0, -INF]; [1.0, 0.0];
+        x.reshape(&[1, 2]).tril(0); x = [1.0, INF]; tensor![[1.0, 0.0]]; [1.0, 0.0];
+        x.reshape(&[1, 2]).tril(0).ln(); x = [1.0, 2.0]; tensor![[0.0, -INF]]; [1.0, 0.0];
         x.pad(&[[1, 0]], 0.0).ln(); x = [1.0]; [-INF, 0.0]; [1.0];
+
+        x.det(); x = tensor![[0.0]]; 0.0; tensor![[1.0]];
+        x.det(); x = tensor![[0.0, 0.0], [0.0, 3.0]]; 0.0; tensor![[3.0, 0.0], [0.0, 0.0]];
+        x.det(); x = tensor![[0.0, 0.0], [0.0, 0.0]]; 0.0; tensor![[0.0, 0.0], [0.0, 0.0]];
+        x.log_det(); x = tensor![[0.0]]; -INF; tensor![[NAN]];
+        x.log_det() * 0.0; x = tensor![[0.0]]; NAN; tensor![[0.0]];
+        x.log_det(); x = tensor![[-2.0]]; NAN; tensor![[-0.5]];
+        x.eigh().0.square(); x = tensor![[2.0, 0.0], [0.0, 2.0]]; [4.0, 4.0]; tensor![[4.0, 0.0], [0.0, 4.0]];
+        x.eigh().1; x = tensor![[2.0, 0.0], [0.0, 2.0]]; tensor![[1.0, 0.0], [0.0, 1.0]]; tensor![[NAN, NAN], [NAN, NAN]];
+        x.svd().1; x = tensor![[3.0, 0.0], [0.0, 3.0]]; [3.0, 3.0]; tensor![[1.0, 0.0], [0.0, 1.0]];
+        x.svd().1; x = tensor![[0.0]]; [0.0]; tensor![[1.0]];
 
         x.sum(); x = []; 0.0; [];
         x.mean(); x = []; NAN; [];

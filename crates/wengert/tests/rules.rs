@@ -8,7 +8,7 @@ mod common;
 
 use common::{Function, assert_close, distinct, from_intervals, uniform};
 use std::collections::BTreeSet;
-use wengert::ops::{Binary, Index, Reduce, Scan, Softmax, Sort, Unary, View};
+use wengert::ops::{Binary, Index, Linalg, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
 use wengert::{GradientTape, Span, Tensor, Var, gradcheck, tensor};
 
@@ -412,6 +412,85 @@ fn product_cases() -> Vec<Case> {
     table.into_iter().map(case).collect()
 }
 
+/// v + 2·1, which is regular: elements of v are within ±1, and no larger than 0.4 beside it.
+fn regular<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
+    let n = v.shape()[v.shape().len() - 1];
+    0.4 * v + v.tape().constant(Tensor::eye(n)) * 2.0
+}
+
+/// Symmetric, with eigenvalues that are apart: near 0, 3, 6, ..
+fn apart<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
+    let n = v.shape()[v.shape().len() - 1];
+    let diagonal = Tensor::from_fn(&[n, n], |i| if i[0] == i[1] { 3.0 * i[0] as f64 } else { 0.0 });
+    0.5 * v + v.tape().constant(diagonal)
+}
+
+/// V·tanh(w)·Vᵀ, whose value does not depend on the signs of eigenvectors.
+fn tanh_of_matrix<'t>(a: Var<'t, f64>) -> Var<'t, f64> {
+    let (w, v) = a.eigh();
+    let row: Vec<usize> = w.shape().iter().copied().chain([1]).collect();
+    (v * w.tanh().reshape(&row).transpose(-1, -2)).matmul(v.transpose(-1, -2))
+}
+
+/// U·tanh(s)·Vᵀ, whose value does not depend on the signs of singular vectors.
+fn tanh_of_singular_values<'t>(a: Var<'t, f64>) -> Var<'t, f64> {
+    let (u, s, vt) = a.svd();
+    let row: Vec<usize> = s.shape().iter().copied().chain([1]).collect();
+    (u * s.tanh().reshape(&row).transpose(-1, -2)).matmul(vt)
+}
+
+fn linalg_cases() -> Vec<Case> {
+    let table: Vec<(Linalg, Function, Vec<&[usize]>)> = vec![
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[3, 3]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[2, 1, 2, 2]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[1, 1]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[0, 0]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[0, 2, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[3, 3], &[3, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[3, 3], &[3]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[4, 2, 2], &[4, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[4, 2, 2], &[2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 2], &[3, 2, 1]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 1, 2, 2], &[3, 2, 3]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 2], &[2, 0]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[0, 0], &[0, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[0]), vec![&[3, 3]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[3, 3]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[2, 3, 4, 4]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[1, 1]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[0, 0]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[2, 0, 0]]),
+        // Of rank 1 and 2: the second and first derivatives of a cube's volume are not 0.
+        (Linalg::Det, |v| v[0].matmul(v[1]).det(), vec![&[3, 2], &[2, 3]]),
+        (Linalg::Det, |v| (v[0] * v[1]).det(), vec![&[3, 1], &[3]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[3, 3]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[2, 2, 2]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[0, 0]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[3, 3]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[2, 3, 2, 2]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[1, 1]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[0, 0]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().0, vec![&[4, 4]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().0, vec![&[2, 1, 2, 2]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().1, vec![&[3, 3]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().1, vec![&[0, 0]]),
+        (Linalg::Eigh, |v| tanh_of_matrix(apart(v[0])), vec![&[3, 3]]),
+        (Linalg::Eigh, |v| tanh_of_matrix(v[0]), vec![&[2, 2, 2]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[3, 3]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[2, 4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[1, 3]]),
+        (Linalg::Svd, |v| v[0].svd().0, vec![&[4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().2, vec![&[4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().2, vec![&[0, 3]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[3, 3]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[2, 4, 2]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[2, 4]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[3, 1]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(60..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
 fn all_cases() -> Vec<Case> {
     let families = [
         unary_cases(),
@@ -424,6 +503,7 @@ fn all_cases() -> Vec<Case> {
         scan_cases(),
         softmax_cases(),
         product_cases(),
+        linalg_cases(),
     ];
     families.into_iter().flatten().collect()
 }
@@ -438,6 +518,7 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Sort::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Scan::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Linalg::ALL.iter().map(|op| format!("{op:?}")));
     let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach"];
     all.extend(others.map(String::from));
     all
