@@ -4,6 +4,7 @@
 //! result (pure, and the only source of shape errors), `forward` over tensors, and the `vjp` of
 //! one input: how the adjoint of the result, ȳ, contributes to that input's.
 
+mod activation;
 mod arrange;
 pub(crate) mod binary;
 pub(crate) mod custom;

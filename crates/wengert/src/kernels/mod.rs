@@ -20,6 +20,7 @@
 mod broadcast;
 mod cross_entropy;
 mod elementwise;
+pub(crate) mod erf;
 mod fold;
 mod fused;
 mod gemm;
@@ -37,6 +38,7 @@ mod plain;
 mod scan;
 mod simd;
 mod softmax;
+pub(crate) mod special;
 #[cfg(test)]
 mod tests;
 mod thin;
