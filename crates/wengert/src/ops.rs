@@ -19,6 +19,7 @@ pub(crate) mod loss;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod scan;
+pub(crate) mod select;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 mod span;
@@ -66,6 +67,8 @@ pub enum Op {
     Unary(Unary),
     /// Elementwise, two operands, broadcasting.
     Binary(Binary),
+    /// By a mask, the first input, from one of two others, broadcasting.
+    Where,
     /// A reduction over axes.
     Reduce {
         /// Which reduction.
@@ -120,6 +123,7 @@ impl Op {
             Op::Detach => "detach",
             Op::Unary(op) => op.name(),
             Op::Binary(op) => op.name(),
+            Op::Where => "where",
             Op::Reduce { what, .. } => what.name(),
             Op::View(op, _) => op.name(),
             Op::Index(op, _) => op.name(),
@@ -151,6 +155,7 @@ impl Op {
             (Op::Leaf(_), _) => unreachable!("a leaf has a value, not inputs"),
             (Op::Detach | Op::Unary(_), [x]) => Ok((*x).clone()),
             (Op::Binary(op), [a, b]) => Shape::broadcast(op.name(), a, b),
+            (Op::Where, [mask, a, b]) => select::shape(mask, a, b),
             (Op::Reduce { what, axes, keepdim }, [x]) => what.shape(axes, keepdim, x),
             (Op::View(op, at), inputs) => op.shape(attributes.list(at), inputs),
             (Op::Index(op, at), [x]) => op.shape(attributes, at, x),
@@ -182,6 +187,7 @@ impl Op {
                 let (a, b) = (operand(a), operand(b));
                 pool.build(shape.clone(), |out| T::binary(op, a, b, &shape, out))
             }
+            (Op::Where, [mask, a, b]) => select::forward(mask, a, b, shape, pool),
             (Op::Reduce { what, axes, .. }, [x]) => what.forward(axes, x, shape, pool),
             (Op::View(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Index(op, at), [x]) => op.forward(attributes, at, x, shape, pool),
@@ -210,6 +216,7 @@ impl Op {
             (Op::Leaf(_) | Op::Detach, _) => {}
             (Op::Unary(_), _) => unreachable!("swept with its number"),
             (Op::Binary(op), [a, b]) => V::binary_vjp(op, wrt, a, b, y, y_bar, into),
+            (Op::Where, [mask, _, _]) => select::vjp(wrt, mask, &y_bar, into),
             (Op::Reduce { what, axes, .. }, [x]) => what.vjp(axes, x, y, y_bar, into),
             (Op::View(op, at), inputs) => op.vjp(at, wrt, inputs, y_bar, into),
             (Op::Index(op, at), _) => op.vjp(at, y_bar, into),

@@ -45,6 +45,8 @@ fn cases() -> (u32, Vec<Case>) {
         t: ones(t, &[2, 3]) * ones(t, &[4]) => "mul: shapes [2, 3] and [4] do not broadcast: aligned at the last axis, lengths must be equal or 1";
         t: ones(t, &[2]).maximum(ones(t, &[3])) => "maximum: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
         t: ones(t, &[2]).hypot(ones(t, &[3])) => "hypot: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).where_(&tensor![true, false], ones(t, &[3])) => "where: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).where_(&tensor![true, false, true], ones(t, &[2])) => "where: shapes [3] and [2] do not broadcast: aligned at the last axis, lengths must be equal or 1";
         t: ones(t, &[2]).clamp(1.0, 0.5) => "clamp: expected a lower bound that is not above the upper one, got 1 and 0.5";
         t: ones(t, &[2]).clamp(f64::NAN, 0.5) => "clamp: expected a lower bound that is not above the upper one, got NaN and 0.5";
         t: { let mut x = ones(t, &[2]); x -= ones(t, &[3]) } => "sub: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";

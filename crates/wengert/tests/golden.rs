@@ -146,6 +146,7 @@ fn apply<'t, T: Float>(name: &str, attrs: &mut Attrs, x: &[Var<'t, T>]) -> Resul
         "hypot" => x[0].hypot(x[1]),
         "maximum" => x[0].maximum(x[1]),
         "minimum" => x[0].minimum(x[1]),
+        "where" => x[0].where_(&tensor(&attrs.take("mask")?).cast(), x[1]),
         "sum" => return reduce(Var::sum_axes),
         "mean" => return reduce(Var::mean_axes),
         "max" | "max_ties" => return reduce(Var::max_axes),

@@ -414,6 +414,15 @@ fn product_tn<'t>(a: Var<'t, f64>, y_bar: Var<'t, f64>, b: Var<'t, f64>) -> Var<
     a.tape().gradient((a.matmul(b) * y_bar).sum(), &[b])[0]
 }
 
+/// true, false, true, ..
+fn alternate(shape: &[usize]) -> Tensor<bool> {
+    let mut next = false;
+    Tensor::from_fn(shape, |_| {
+        next = !next;
+        next
+    })
+}
+
 fn product_cases() -> Vec<Case> {
     let table: Vec<(&str, &str, Function, Vec<&[usize]>)> = vec![
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[4, 5]]),
@@ -446,6 +455,12 @@ fn product_cases() -> Vec<Case> {
         ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[2, 3, 4], &[1, 4], &[1]]),
         ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[0, 4], &[5, 4], &[5]]),
         ("linear", "= linear ", |v| v[0].linear(v[0], v[1]), vec![&[3, 3], &[3]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[4]), v[1]), vec![&[3, 4], &[3, 4]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[3, 4]), v[1]), vec![&[4], &[3, 1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[2, 1, 4]), v[1]), vec![SCALAR, &[3, 1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[]), v[1]), vec![SCALAR, SCALAR]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[0]), v[1]), vec![&[2, 0], &[1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[3]), v[0]), vec![&[3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&tensor![2, 0]), vec![&[2, 3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy_rows(&tensor![2, 0]), vec![&[2, 3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&Tensor::scalar(1)), vec![&[3]]),
@@ -576,7 +591,7 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Scan::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Linalg::ALL.iter().map(|op| format!("{op:?}")));
-    let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach"];
+    let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "where", "cross_entropy", "detach"];
     all.extend(others.map(String::from));
     all
 }
