@@ -149,8 +149,31 @@ fn first_derivatives() -> Vec<Line> {
         x.relu(); x = 0.0; 0.0; 0.0;
         x.abs(); x = 0.0; 0.0; 0.0;
         x.sign(); x = 0.0; 0.0; 0.0;
+        x.floor(); x = 1.0; 1.0; 0.0;
+        x.ceil(); x = 1.0; 1.0; 0.0;
+        x.trunc(); x = -1.0; -1.0; 0.0;
+        x.round(); x = 0.5; 0.0; 0.0;
+        x.round(); x = 1.5; 2.0; 0.0;
+        x.fract(); x = -1.0; 0.0; 1.0;
+        x.clamp(-1.0, 2.0); x = -1.0; -1.0; 1.0;
+        x.clamp(-1.0, 2.0); x = 2.0; 2.0; 1.0;
+        x.clamp(0.0, INF); x = INF; INF; 1.0;
+        x.clamp(0.0, 1.0); x = NAN; NAN; 1.0;
+        x.relu6(); x = 0.0; 0.0; 0.0;
+        x.relu6(); x = 6.0; 6.0; 0.0;
+        x.relu6(); x = NAN; NAN; NAN;
+        x.hard_tanh(); x = -1.0; -1.0; 0.0;
+        x.hard_tanh(); x = 1.0; 1.0; 0.0;
+        x.hard_sigmoid(); x = -3.0; 0.0; 0.0;
+        x.hard_sigmoid(); x = 3.0; 1.0; 0.0;
+        x.hard_swish(); x = -3.0; 0.0; 0.0;
+        x.hard_swish(); x = 3.0; 3.0; 1.0;
+        x.leaky_relu(0.25); x = 0.0; 0.0; 0.25;
+        x.elu(0.25); x = 0.0; 0.0; 0.25;
         a.maximum(b); a = 1.0, b = 1.0; 1.0; 0.5, 0.5;
         a.maximum(b); a = -INF, b = -INF; -INF; 0.5, 0.5;
+        a.minimum(b); a = 1.0, b = 1.0; 1.0; 0.5, 0.5;
+        a.minimum(b); a = 1.0, b = NAN; NAN; 0.5, 0.5;
         x.max(); x = [1.0, 1.0, 0.0]; 1.0; [0.5, 0.5, 0.0];
         x.max(); x = [2.0, 2.0, 2.0, 2.0]; 2.0; [0.25, 0.25, 0.25, 0.25];
         x.max(); x = [-INF, -INF]; -INF; [0.5, 0.5];
@@ -172,11 +195,33 @@ fn first_derivatives() -> Vec<Line> {
         x.sqrt().square(); x = 0.0; 0.0; 0.0;
         x.ln(); x = 0.0; -INF; INF;
         x.ln() * 0.0; x = 0.0; NAN; 0.0;
+        x.ln_1p(); x = -1.0; -INF; INF;
+        x.rsqrt(); x = 0.0; INF; -INF;
+        x.cbrt(); x = 0.0; 0.0; INF;
+        x.acos(); x = 1.0; 0.0; -INF;
+        x.acosh(); x = 1.0; 0.0; INF;
+        x.acosh(); x = 0.5; NAN; NAN;
+        x.atanh(); x = 1.0; INF; INF;
+        x.lgamma(); x = 0.0; INF; -INF;
+        x.lgamma(); x = -1.0; INF; NAN;
+        x.lgamma() * 0.0; x = -1.0; NAN; 0.0;
+        x.digamma(); x = 0.0; -INF; INF;
+        x.digamma(); x = -1.0; NAN; INF;
+        x.polygamma(1); x = -1.0; INF; -INF;
+        x.recip(); x = 0.0; INF; -INF;
         1.0 / x; x = 0.0; INF; -INF;
         a / b; a = 0.0, b = 1.0; 0.0; 1.0, 0.0;
         a / b; a = 1.0, b = 0.0; INF; INF, -INF;
         a / b; a = 0.0, b = 0.0; NAN; INF, NAN;
         a * b; a = 0.0, b = INF; NAN; INF, 0.0;
+        a.hypot(b); a = 0.0, b = 0.0; 0.0; 0.0, 0.0;
+        a.atan2(b); a = 0.0, b = 0.0; 0.0; 0.0, 0.0;
+        a.hypot(b); a = INF, b = 1.0; INF; NAN, 0.0;
+
+        x.ln().where_(&Tensor::scalar(false), x * 2.0); x = 0.0; 0.0; 2.0;
+        x.ln().where_(&Tensor::scalar(false), x * 2.0).sqrt(); x = 0.0; 0.0; INF;
+        x.ln().where_(&Tensor::scalar(true), x * 2.0); x = 0.0; -INF; INF;
+        (x * 2.0).where_(&Tensor::scalar(true), x.digamma()); x = -1.0; -2.0; 2.0;
 
         x.powi(0); x = 0.0; 1.0; 0.0;
         x.powi(1); x = 0.0; 0.0; 1.0;
@@ -196,6 +241,26 @@ fn first_derivatives() -> Vec<Line> {
         x.exp(); x = INF; INF; INF;
         x.tanh(); x = INF; 1.0; 0.0;
         x.sigmoid(); x = -INF; 0.0; 0.0;
+        x.softplus(); x = -INF; 0.0; 0.0;
+        x.softplus(); x = INF; INF; 1.0;
+        x.log_sigmoid(); x = -INF; -INF; 1.0;
+        x.log_sigmoid(); x = INF; 0.0; 0.0;
+        x.silu(); x = -INF; 0.0; 0.0;
+        x.silu(); x = INF; INF; 1.0;
+        x.mish(); x = -INF; 0.0; 0.0;
+        x.mish(); x = INF; INF; 1.0;
+        x.gelu(); x = -INF; 0.0; 0.0;
+        x.gelu(); x = INF; INF; 1.0;
+        x.gelu_tanh(); x = -INF; 0.0; 0.0;
+        x.gelu_tanh(); x = INF; INF; 1.0;
+        x.hard_swish(); x = -INF; 0.0; 0.0;
+        x.elu(1.0); x = -INF; -1.0; 0.0;
+        x.elu(1.0); x = INF; INF; 1.0;
+        x.softsign(); x = INF; NAN; 0.0;
+        x.erf(); x = INF; 1.0; 0.0;
+        x.erfc(); x = INF; 0.0; 0.0;
+        x.sin(); x = INF; NAN; NAN;
+        x.sin() * 0.0; x = INF; NAN; 0.0;
 
         x.softmax(-1).square(); x = [-INF, -INF]; [0.0, 0.0]; [0.0, 0.0];
         x.softmax(-1).square(); x = [0.0, -INF]; [1.0, 0.0]; [0.0, 0.0];
@@ -251,6 +316,35 @@ fn higher_derivatives() -> Vec<Line> {
         x.tile(&[3]).std(); x = 1.0; 0.0; 0.0, 0.0, 0.0;
         x.tile(&[3]).prod(); x = 0.0; 0.0; 0.0, 0.0, 6.0;
         x.tile(&[3]).cumprod(0).sum(); x = 0.0; 0.0; 1.0, 2.0, 6.0;
+        x.clamp(-1.0, 1.0); x = 1.0; 1.0; 1.0, 0.0, 0.0;
+        x.hard_swish(); x = 3.0; 3.0; 1.0, 0.0, 0.0;
+        x.elu(1.0); x = 0.0; 0.0; 1.0, 1.0, 1.0;
+        x.softsign(); x = 0.0; 0.0; 1.0, 0.0, 0.0;
+        x.silu(); x = 0.0; 0.0; 0.5, 0.5, 0.0;
+        x.asinh(); x = 0.0; 0.0; 1.0, 0.0, -1.0;
+        x.hypot(x); x = 0.0; 0.0; 0.0, 0.0, 0.0;
+        x.atan2(x); x = 0.0; 0.0; 0.0, 0.0, 0.0;
+        x.ln().where_(&Tensor::scalar(false), x.square()); x = 0.0; 0.0; 0.0, 2.0, 0.0;
+        (x * 2.0).where_(&Tensor::scalar(true), x.lgamma()); x = -1.0; -2.0; 2.0, 0.0, 0.0;
+
+        x.sigmoid(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.sigmoid(); x = 1000.0; 1.0; 0.0, 0.0, 0.0;
+        x.log_sigmoid(); x = -1000.0; -1000.0; 1.0, 0.0, 0.0;
+        x.log_sigmoid(); x = 1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.softplus(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.softplus(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.elu(1.0); x = -1000.0; -1.0; 0.0, 0.0, 0.0;
+        x.elu(1.0); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.gelu(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.gelu(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.gelu_tanh(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.gelu_tanh(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.silu(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.silu(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.mish(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.mish(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.erfc(); x = -1000.0; 2.0; 0.0, 0.0, 0.0;
+        x.erfc(); x = 1000.0; 0.0; 0.0, 0.0, 0.0;
     }
 }
 
@@ -282,6 +376,35 @@ fn the_page_says_what_is_tested() {
         assert_eq!(on_page, tested, "docs/kinks.md on the left, this file on the right");
     }
     assert_eq!(on_page.len(), tested.len(), "docs/kinks.md and this file have different numbers of lines");
+}
+
+/// Where a slope is a choice, both modes make the same.
+#[test]
+fn forward_mode_has_the_slopes_of_the_table_at_corners() {
+    type Function = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
+    let corners: [(Function, f64, f64); 14] = [
+        (|x| x.relu(), 0.0, 0.0),
+        (|x| x.abs(), 0.0, 0.0),
+        (|x| x.relu6(), 6.0, 0.0),
+        (|x| x.hard_tanh(), -1.0, 0.0),
+        (|x| x.hard_sigmoid(), 3.0, 0.0),
+        (|x| x.hard_swish(), 3.0, 1.0),
+        (|x| x.clamp(-1.0, 2.0), -1.0, 1.0),
+        (|x| x.clamp(-1.0, 2.0), 2.0, 1.0),
+        (|x| x.leaky_relu(0.25), 0.0, 0.25),
+        (|x| x.elu(0.25), 0.0, 0.25),
+        (|x| x.maximum(x * 2.0), 0.0, 1.5),
+        (|x| x.minimum(x * 2.0), 0.0, 1.5),
+        (|x| x.hypot(x * 2.0), 0.0, 0.0),
+        (|x| x.atan2(x * 2.0), 0.0, 0.0),
+    ];
+    for (f, x, slope) in corners {
+        let tape = GradientTape::new();
+        let x = tape.var(x);
+        let y = f(x);
+        assert_eq!(tape.jvp(&[y], &[x], &[Tensor::scalar(1.0)])[0].item(), slope, "{tape}");
+        assert_eq!(y.backward().get(x).map_or(0.0, Tensor::item), slope, "{tape}");
+    }
 }
 
 #[test]
