@@ -87,7 +87,6 @@ pub enum ShapeError {
 }
 
 /// A matrix that has no inverse, no solution or no Cholesky factor, or shapes that do not fit.
-#[cfg(feature = "linalg")]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatrixError {

@@ -25,7 +25,6 @@ mod tensor_ops;
 mod var;
 
 pub use element::{Element, Float};
-#[cfg(feature = "linalg")]
 pub use error::MatrixError;
 pub use error::ShapeError;
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};

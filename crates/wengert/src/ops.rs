@@ -13,7 +13,6 @@ pub(crate) mod einsum;
 pub(crate) mod fused;
 pub(crate) mod index;
 mod join;
-#[cfg(feature = "linalg")]
 pub(crate) mod linalg;
 pub(crate) mod loss;
 pub(crate) mod matmul;
@@ -40,7 +39,6 @@ pub use binary::Binary;
 pub use custom::CustomOp;
 pub use fused::{Elementwise, Formula, Fused};
 pub use index::Index;
-#[cfg(feature = "linalg")]
 pub use linalg::Linalg;
 pub use matmul::Product;
 pub use reduce::Reduce;
@@ -97,8 +95,7 @@ pub enum Op {
     CrossEntropy(At),
     /// One that a user added.
     Custom(At),
-    /// A function of matrices, batched over leading axes. With the feature `linalg`.
-    #[cfg(feature = "linalg")]
+    /// A function of matrices, batched over leading axes.
     Linalg(Linalg),
 }
 
@@ -134,7 +131,6 @@ impl Op {
             Op::Softmax(op, _) => op.name(),
             Op::CrossEntropy(_) => "cross_entropy",
             Op::Custom(_) => "custom",
-            #[cfg(feature = "linalg")]
             Op::Linalg(op) => op.name(),
         }
     }
@@ -166,7 +162,6 @@ impl Op {
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
             (Op::CrossEntropy(at), [x]) => loss::shape(x, attributes.indices(at)),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
-            #[cfg(feature = "linalg")]
             (Op::Linalg(op), inputs) => op.shape(inputs),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
@@ -197,7 +192,6 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
             (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
-            #[cfg(feature = "linalg")]
             (Op::Linalg(op), inputs) => op.forward(inputs, shape, pool),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
@@ -226,7 +220,6 @@ impl Op {
             (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
             (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
-            #[cfg(feature = "linalg")]
             (Op::Linalg(op), inputs) => into.add(op.vjp(wrt, inputs, y, y_bar)),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }

@@ -5,7 +5,9 @@
 //! parallel, so the bits are the same for any number of threads. Memory to work in is allocated at
 //! each call: beside n³ operations that is nothing.
 //!
-//! Why not a library: see the feature `linalg` in Cargo.toml.
+//! Why not a library: nalgebra 0.35 gives wrong singular values (of the 3x5 matrix of ones 4.54
+//! instead of √15) and costs 23 s of a release build on two cores; faer 0.24 costs 57 s, and 6 s
+//! more each time that this crate is compiled.
 
 pub(super) mod elimination;
 pub(super) mod forward;

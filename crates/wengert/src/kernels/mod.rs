@@ -25,7 +25,6 @@ mod fold;
 mod fused;
 mod gemm;
 pub(crate) mod index;
-#[cfg(feature = "linalg")]
 pub(crate) mod linalg;
 mod logsumexp;
 pub(crate) mod math;
@@ -45,7 +44,6 @@ mod thin;
 mod update;
 
 use crate::element::Element;
-#[cfg(feature = "linalg")]
 use crate::ops::Linalg;
 use crate::ops::{Binary, Elementwise, Unary};
 use crate::real::Real;
@@ -53,7 +51,6 @@ use crate::tape::Numbers;
 use simd::Level;
 use std::ops::AddAssign;
 
-#[cfg(feature = "linalg")]
 pub use linalg::Systems;
 pub use update::{update, update_into};
 
@@ -165,10 +162,8 @@ pub trait Kernels: Element {
 
     /// `out = op(a)`, for each `[rows, cols]` of a batch; see [`Linalg`] for what an operation gives.
     /// NaN where there is no result.
-    #[cfg(feature = "linalg")]
     fn linalg(op: Linalg, a: &[Self], rows: usize, cols: usize, out: &mut [Self]);
     /// x of each system a·x = b; NaN where the matrix is singular.
-    #[cfg(feature = "linalg")]
     fn solve(systems: Systems<Self>, out: &mut [Self]);
 }
 
@@ -290,11 +285,9 @@ macro_rules! kernels {
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);
             }
-            #[cfg(feature = "linalg")]
             fn linalg(op: Linalg, a: &[$t], rows: usize, cols: usize, out: &mut [$t]) {
                 linalg::run(Level::current(), op, a, rows, cols, out);
             }
-            #[cfg(feature = "linalg")]
             fn solve(systems: Systems<$t>, out: &mut [$t]) {
                 linalg::solve(Level::current(), systems, out);
             }

@@ -4,10 +4,8 @@
 //! not for each instruction set, and run on one thread.
 
 use super::{Groups, Kernels, Matrix, Operand, index, scan};
-#[cfg(feature = "linalg")]
 use super::{Systems, linalg};
 use crate::dual::Dual;
-#[cfg(feature = "linalg")]
 use crate::ops::Linalg;
 use crate::ops::{Binary, Unary};
 use crate::real::Real;
@@ -117,11 +115,9 @@ impl Kernels for Dual {
             *c = (0..a.cols).fold(start, |sum, k| sum + at(&a, row, k) * at(&b, k, col));
         }
     }
-    #[cfg(feature = "linalg")]
     fn linalg(op: Linalg, a: &[Dual], rows: usize, cols: usize, out: &mut [Dual]) {
         linalg::forward::run(op, a, rows, cols, out);
     }
-    #[cfg(feature = "linalg")]
     fn solve(systems: Systems<Dual>, out: &mut [Dual]) {
         linalg::forward::solve(systems, out);
     }

@@ -461,7 +461,6 @@ macro_rules! tests_for {
 
             /// Batches that are cut among threads, and single matrices, which are not.
             #[test]
-            #[cfg(feature = "linalg")]
             fn linear_algebra_has_equal_bits_everywhere() {
                 for (batch, n) in [(900, 4), (2, 33), (1, 70), (3, 1), (3, 0)] {
                     let a: Vec<$t> = numbers(5, batch * n * n);
@@ -477,7 +476,6 @@ macro_rules! tests_for {
             }
 
             #[test]
-            #[cfg(feature = "linalg")]
             fn solutions_solve_their_systems() {
                 for n in [1, 2, 5, 64] {
                     let mut a: Vec<$t> = numbers(7, n * n);

@@ -232,7 +232,6 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-#[cfg(feature = "linalg")]
 methods! {
     inverse();
     det();
@@ -240,7 +239,6 @@ methods! {
     cholesky();
 }
 
-#[cfg(feature = "linalg")]
 methods_of_two! {
     solve(b);
 }
