@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 use smallvec::SmallVec;
 
-pub(crate) struct Eager<'t, T: Float> {
+pub struct Eager<'t, T: Float> {
     tape: &'t GradientTape<T>,
     value: Tensor<T>,
 }
@@ -111,7 +111,7 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
         let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(|x| x.value.shape()).collect();
         let shape = op.shape(&shapes, &arena.attributes).expect("rules apply operations that fit");
         let values: SmallVec<[&Tensor<T>; 4]> = inputs.iter().map(|x| &x.value).collect();
-        let value = op.forward(&values, shape, &arena.attributes, &mut tape.pool.borrow_mut());
+        let value = T::forward(op, &values, shape, &arena.attributes, &mut tape.pool.borrow_mut());
         Eager { tape, value }
     }
 

@@ -1,6 +1,6 @@
 //! Element types: what a tensor may hold, and which of them can be differentiated.
 
-use crate::kernels::RuleKernels;
+use crate::engine::Engine;
 use std::fmt::Debug;
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `u8`, `i64`, `usize`, `bool`.
@@ -26,7 +26,7 @@ pub trait Element: Copy + PartialEq + Default + Debug + Send + Sync + sealed::Se
 /// }
 /// assert_eq!(softplus(0.0), 2f64.ln());
 /// ```
-pub trait Float: num_traits::Float + Element + RuleKernels {}
+pub trait Float: num_traits::Float + Element + Engine {}
 
 impl Float for f32 {}
 impl Float for f64 {}

@@ -7,6 +7,7 @@
 
 use crate::dual::Dual;
 use crate::element::{Element, Float};
+use crate::engine::Forward;
 use crate::kernels::Kernels;
 use crate::ops::{At, Op};
 use crate::pool::Pool;
@@ -130,7 +131,7 @@ impl<T: Float> Moves<'_, T> {
             op => {
                 let shapes: SmallVec<[&Shape; 3]> = inputs.iter().map(|x| x.shape()).collect();
                 let shape = op.shape(&shapes, attributes).expect("it was recorded with these shapes");
-                op.forward(&inputs, shape, attributes, &mut self.pool)
+                Dual::forward(op, &inputs, shape, attributes, &mut self.pool)
             }
         }
     }

@@ -5,6 +5,7 @@
 pub(crate) mod dual;
 mod eager;
 mod element;
+mod engine;
 mod error;
 mod forward;
 pub mod functional;

@@ -7,9 +7,9 @@
 
 use crate::eager::Eager;
 use crate::element::Float;
+use crate::engine::Rule;
 use crate::gradients::NoGradient;
 use crate::ops::Op;
-use crate::sweep::contribute;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
@@ -90,7 +90,8 @@ impl<T: Float> GradientTape<T> {
                 Op::Custom(_) => bars[wrt].take().into_iter().for_each(|bar| into.add(Eager::new(self, bar))),
                 _ => {
                     let y_bar = Eager::new(self, y_bar.clone());
-                    contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
+                    let rule = Rule { node: &node, numbers, wrt };
+                    T::contribute(rule, &inputs, &y, y_bar, &mut into);
                 }
             }
             if let Some(bar) = into.value {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Resets after which an unused length is freed.
 const MAX_AGE: u32 = 32;
 
-pub(crate) struct Pool<T> {
+pub struct Pool<T> {
     classes: HashMap<usize, Class<T>, BuildHasherDefault<IdHasher>>,
     age: u32,
 }

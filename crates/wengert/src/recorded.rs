@@ -4,10 +4,11 @@
 //! that they differentiate. Only nodes that lead from the sources to the targets are visited.
 
 use crate::element::Float;
+use crate::engine::Rule;
 use crate::gradients::NoGradient;
 use crate::ops::{At, Binary, Op, Product, Softmax, Unary, loss};
 use crate::shape::{Axes, Shape};
-use crate::sweep::{contribute, must_match};
+use crate::sweep::must_match;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
@@ -249,7 +250,10 @@ impl<T: Float> GradientTape<T> {
                     let mut into = Adjoint { shape: vars[wrt].shape(), value: adjoints[i].take() };
                     self.relocated(node.location, || match node.op {
                         Op::Custom(_) => bars[wrt].into_iter().for_each(|bar| into.add(bar)),
-                        _ => contribute(&node, numbers, wrt, &vars, &y, y_bar, &mut into),
+                        _ => {
+                            let rule = Rule { node: &node, numbers, wrt };
+                            T::contribute_recorded(rule, &vars, &y, y_bar, &mut into);
+                        }
                     });
                     adjoints[i] = into.value;
                 }

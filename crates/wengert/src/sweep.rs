@@ -7,6 +7,7 @@
 
 use crate::eager::Eager;
 use crate::element::Float;
+use crate::engine::Rule;
 use crate::gradients::{Adjoints, Gradients};
 use crate::ops::{At, Op};
 use crate::shape::Shape;
@@ -132,9 +133,7 @@ pub(crate) fn must_match<T: Float>(
 
 /// One node's contribution to one of its inputs.
 pub(crate) fn contribute<T: Float, V: TensorOps<T>>(
-    node: &Node<T>,
-    numbers: [f64; 2],
-    wrt: usize,
+    Rule { node, numbers, wrt }: Rule<'_, T>,
     inputs: &[V],
     y: &V,
     y_bar: V,
@@ -157,6 +156,16 @@ fn numeric_sweep<T: Float>(
     if tape.checks_finite() {
         tape.must_sweep_finite(&roots, seeds);
     }
+    T::sweep(tape, &roots, seeds, &keep)
+}
+
+/// The sweep itself: from `roots`, whose adjoints begin as `seeds`.
+pub(crate) fn numeric<T: Float>(
+    tape: &GradientTape<T>,
+    roots: &[NodeId],
+    seeds: &[Tensor<T>],
+    keep: &[NodeId],
+) -> Gradients<T> {
     let mut adjoints = tape.home.take(&mut tape.pool.borrow_mut());
     let mut end = roots.iter().max().map_or(0, |root| root.index() + 1);
     adjoints.scalars.resize(end, T::UNREACHED);
@@ -172,7 +181,7 @@ fn numeric_sweep<T: Float>(
     }
     let mut window = Window::default();
     while let Some(id) = sweep_scalars(tape, &mut adjoints, end) {
-        sweep_node(tape, &mut adjoints, id, &keep, &mut window);
+        sweep_node(tape, &mut adjoints, id, keep, &mut window);
         end = id;
     }
     window.close(tape);
@@ -181,7 +190,7 @@ fn numeric_sweep<T: Float>(
         adjoints.parameters.push((parameter, leaf, slot));
     });
     adjoints.parameters.sort_unstable_by_key(|&(parameter, ..)| parameter);
-    Gradients::new(tape, &roots, adjoints, &keep)
+    Gradients::new(tape, roots, adjoints, keep)
 }
 
 /// Sweeps the run of scalar operations that ends before `end`; returns the first other node.
@@ -266,7 +275,7 @@ fn sweep_node<T: Float>(
             // The adjoint moves into the last rule that reads it, which may then reuse its buffer.
             let y_bar = if wrt == last { y_bar.take() } else { y_bar.clone() };
             let y_bar = y_bar.expect("only the last rule takes it");
-            contribute(&node, numbers, wrt, &inputs, &y, y_bar, &mut into);
+            T::contribute(Rule { node: &node, numbers, wrt }, &inputs, &y, y_bar, &mut into);
         }
         if let Some(value) = into.value {
             adjoints.put(&input, i, value.into_value());

@@ -104,7 +104,7 @@ pub(crate) trait TensorOps<T: Float>: Clone {
 }
 
 /// The adjoint of one node while contributions arrive: the first moves in, later ones are added.
-pub(crate) struct Adjoint<V> {
+pub struct Adjoint<V> {
     pub shape: Shape,
     pub value: Option<V>,
 }

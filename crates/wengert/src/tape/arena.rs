@@ -42,7 +42,7 @@ impl fmt::Debug for NodeId {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Node<T> {
+pub struct Node<T> {
     pub op: Op,
     /// One or two ids; an id and the place of its number; or start and count in the long lists.
     pub inputs: [u32; 2],
@@ -123,7 +123,7 @@ pub(crate) struct Arena<T> {
 
 /// What does not fit into an [`Op`]'s eight bytes.
 #[derive(Default)]
-pub(crate) struct Attributes {
+pub struct Attributes {
     numbers: Vec<Numbers>,
     /// Each list is its length, then its items.
     lists: Vec<usize>,
@@ -276,7 +276,7 @@ impl<T: Float> Arena<T> {
             op => {
                 let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(Tensor::shape).collect();
                 let shape = op.shape(&shapes, &self.attributes)?;
-                Ok(op.forward(&refs, shape, &self.attributes, pool))
+                Ok(T::forward(op, &refs, shape, &self.attributes, pool))
             }
         }
     }
