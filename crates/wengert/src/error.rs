@@ -86,6 +86,17 @@ pub enum ShapeError {
     },
 }
 
+impl ShapeError {
+    /// [`ShapeError::Expected`], for a shape function to return.
+    pub(crate) fn expected<V>(
+        op: &'static str,
+        expected: impl Into<String>,
+        given: impl Into<String>,
+    ) -> Result<V, ShapeError> {
+        Err(ShapeError::Expected { op, expected: expected.into(), given: given.into() })
+    }
+}
+
 fn hint_axes(shape: &Shape) -> String {
     match shape.len() {
         0 => "a scalar, which has no axes".into(),

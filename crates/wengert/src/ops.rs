@@ -5,16 +5,23 @@
 //! one input: how the adjoint of the result, ȳ, contributes to that input's.
 
 mod arrange;
+pub(crate) mod attention;
 pub(crate) mod binary;
+pub(crate) mod conv;
 pub(crate) mod custom;
 mod diagonal;
+pub(crate) mod dropout;
 pub(crate) mod einsum;
 pub(crate) mod fused;
 pub(crate) mod index;
 mod join;
 pub(crate) mod loss;
 pub(crate) mod matmul;
+mod norm;
+pub(crate) mod place;
+pub(crate) mod pool2d;
 pub(crate) mod reduce;
+mod resize;
 pub(crate) mod scan;
 pub(crate) mod softmax;
 pub(crate) mod sort;
@@ -32,11 +39,16 @@ use crate::tape::arena::Attributes;
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 
+pub use attention::AttentionOptions;
 pub use binary::Binary;
+pub use conv::{Conv, ConvOptions, IntoPair};
 pub use custom::CustomOp;
 pub use fused::{Elementwise, Formula, Fused};
 pub use index::Index;
+pub use loss::Reduction;
 pub use matmul::Product;
+pub use place::Place;
+pub use pool2d::{Pool2d, PoolOptions};
 pub use reduce::Reduce;
 pub use scan::{Along, Scan};
 pub use softmax::Softmax;
@@ -87,6 +99,14 @@ pub enum Op {
     Softmax(Softmax, Axes),
     /// Per row of logits, -log of the label's softmax probability: fused for stability.
     CrossEntropy(At),
+    /// A convolution or one of its two transposes.
+    Conv(Conv, At),
+    /// A maximum or mean over sliding windows.
+    Pool2d(Pool2d, At),
+    /// Elements at given positions, or its transpose.
+    Place(Place, At),
+    /// Elements dropped at random, the others scaled; its own transpose.
+    Dropout(At),
     /// One that a user added.
     Custom(At),
 }
@@ -121,6 +141,10 @@ impl Op {
             Op::Linear => "linear",
             Op::Softmax(op, _) => op.name(),
             Op::CrossEntropy(_) => "cross_entropy",
+            Op::Conv(op, _) => op.name(),
+            Op::Pool2d(op, _) => op.name(),
+            Op::Place(op, _) => op.name(),
+            Op::Dropout(_) => "dropout",
             Op::Custom(_) => "custom",
         }
     }
@@ -149,7 +173,11 @@ impl Op {
             (Op::Matmul(op), [a, b]) => op.shape(a, b),
             (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
-            (Op::CrossEntropy(at), [x]) => loss::shape(x, attributes.indices(at)),
+            (Op::CrossEntropy(at), [x]) => loss::shape("cross_entropy", x, attributes.indices(at)),
+            (Op::Conv(op, at), [a, b]) => op.shape(attributes.list(at), a, b),
+            (Op::Pool2d(op, at), [x]) => op.shape(attributes.list(at), x),
+            (Op::Place(op, at), [_]) => op.shape(at, attributes),
+            (Op::Dropout(_), [x]) => Ok((*x).clone()),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
@@ -179,6 +207,10 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
             (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
+            (Op::Conv(op, at), [a, b]) => op.forward(attributes.list(at), a, b, shape, pool),
+            (Op::Pool2d(op, at), [x]) => op.forward(attributes.list(at), x, shape, pool),
+            (Op::Place(op, at), [x]) => op.forward(at, attributes, x, shape, pool),
+            (Op::Dropout(at), [x]) => dropout::forward(attributes.list(at), x, pool),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }
@@ -205,6 +237,10 @@ impl Op {
             (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
             (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
+            (Op::Conv(op, at), [a, b]) => op.vjp(at, wrt, a, b, y_bar, into),
+            (Op::Pool2d(op, at), [x]) => into.add(op.vjp(at, x, y_bar)),
+            (Op::Place(op, at), [_]) => into.add(op.vjp(at, y_bar)),
+            (Op::Dropout(at), [_]) => into.add(dropout::vjp(at, y_bar)),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }

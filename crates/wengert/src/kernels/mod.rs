@@ -18,7 +18,9 @@
 #![allow(clippy::needless_range_loop)]
 
 mod broadcast;
+mod conv;
 mod cross_entropy;
+mod dropout;
 mod elementwise;
 mod fold;
 mod fused;
@@ -32,6 +34,7 @@ mod naive;
 pub(crate) mod order;
 mod parallel;
 mod plain;
+mod pooling;
 mod scan;
 mod simd;
 mod softmax;
@@ -39,15 +42,19 @@ mod softmax;
 mod tests;
 mod thin;
 mod update;
+mod windows;
 
 use crate::element::Element;
-use crate::ops::{Binary, Elementwise, Unary};
+use crate::ops::{Binary, Conv, Elementwise, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
 use simd::Level;
 use std::ops::AddAssign;
 
+pub use conv::ConvSizes;
+pub use dropout::Mask;
 pub use update::{update, update_into};
+pub use windows::{Slide, Windows};
 
 /// A tensor as one operand of a broadcasting operation.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +160,21 @@ pub trait Kernels: Element {
     /// # Panics
     /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
     fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
+
+    /// The member `op` of the family of convolutions. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`ConvSizes::scratch`] says, or an operand is too short.
+    fn conv(op: Conv, s: &ConvSizes, a: &[Self], b: &[Self], scratch: &mut [Self], out: &mut [Self]);
+    /// Largest of each window; NaN wins. Each window has an element in the image.
+    fn max_pool(x: &[Self], w: &Windows, out: &mut [Self]);
+    /// Mean of each window; outside of the image there are zeros.
+    fn avg_pool(x: &[Self], w: &Windows, out: &mut [Self]);
+    /// The transpose of [`avg_pool`](Kernels::avg_pool).
+    fn avg_unpool(y: &[Self], w: &Windows, out: &mut [Self]);
+
+    /// `out` = x / (1 - rate) where the mask keeps it, else 0.
+    fn dropout(x: &[Self], mask: Mask, out: &mut [Self]);
 }
 
 /// The loops of derivative rules, for one element type.
@@ -214,6 +236,10 @@ pub trait RuleKernels: Kernels {
         losses_bar: &[Self],
         out: &mut [Self],
     );
+    /// `x_bar` = `y_bar` of each window, given to its first largest element.
+    fn max_pool_vjp(x: &[Self], y_bar: &[Self], w: &Windows, x_bar: &mut [Self]);
+    /// For each window, the position in `x` of its first largest element.
+    fn first_largest(x: &[Self], w: &Windows, positions: &mut [usize]);
 }
 
 macro_rules! kernels {
@@ -272,6 +298,21 @@ macro_rules! kernels {
             }
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);
+            }
+            fn conv(op: Conv, s: &ConvSizes, a: &[$t], b: &[$t], scratch: &mut [$t], out: &mut [$t]) {
+                conv::conv(Level::current(), op, s, a, b, scratch, out);
+            }
+            fn max_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::max(x, w, out);
+            }
+            fn avg_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::mean(x, w, out);
+            }
+            fn avg_unpool(y: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::spread(y, w, out);
+            }
+            fn dropout(x: &[$t], mask: Mask, out: &mut [$t]) {
+                dropout::dropout(x, mask, out);
             }
         }
 
@@ -341,6 +382,12 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
+            }
+            fn max_pool_vjp(x: &[$t], y_bar: &[$t], w: &Windows, x_bar: &mut [$t]) {
+                pooling::max_vjp(x, y_bar, w, x_bar);
+            }
+            fn first_largest(x: &[$t], w: &Windows, positions: &mut [usize]) {
+                pooling::first_largest(x, w, positions);
             }
         }
     };

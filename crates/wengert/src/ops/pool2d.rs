@@ -1,0 +1,291 @@
+//! Maxima and means over sliding windows of the last two axes.
+//!
+//! The mean and its transpose are each other's rules. The maximum gives all of its gradient to the
+//! first largest element of each window, in row-major order. Which one that is, is found from the
+//! values when the rule needs it: the recorded rule writes to those places ([`Place::Put`]), the
+//! one in numbers does the same in one pass.
+
+use super::conv::{self, Along};
+use super::{At, IntoPair, Op, Place};
+use crate::element::Float;
+use crate::error::ShapeError;
+use crate::kernels::{Kernels, Slide, Windows};
+use crate::pool::Pool;
+use crate::shape::Shape;
+use crate::tape::GradientTape;
+use crate::tensor::Tensor;
+use crate::tensor_ops::TensorOps;
+use crate::var::Var;
+use std::sync::Arc;
+
+/// Windows over images. List: the six numbers of each axis' [`Slide`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pool2d {
+    /// The largest of each window.
+    Max,
+    /// The mean of each window, padding included.
+    Avg,
+    /// Transpose of the mean: each window gives an equal share to its elements.
+    AvgUnpool,
+}
+
+impl Pool2d {
+    /// Every operation of this family.
+    pub const ALL: &[Pool2d] = &[Pool2d::Max, Pool2d::Avg, Pool2d::AvgUnpool];
+
+    /// The name on the tape.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Pool2d::Max => "max_pool2d",
+            Pool2d::Avg => "avg_pool2d",
+            Pool2d::AvgUnpool => "avg_unpool2d",
+        }
+    }
+
+    pub(crate) fn shape(self, list: &[usize], x: &Shape) -> Result<Shape, ShapeError> {
+        let last = conv::slides(list).map(|axis| match self {
+            Pool2d::Max | Pool2d::Avg => axis.count,
+            Pool2d::AvgUnpool => axis.image,
+        });
+        Shape::new(&x[..x.len() - 2].iter().copied().chain(last).collect::<Shape>())
+    }
+
+    pub(crate) fn forward<T: Kernels>(
+        self,
+        list: &[usize],
+        x: &Tensor<T>,
+        shape: Shape,
+        pool: &mut Pool<T>,
+    ) -> Tensor<T> {
+        let (x, windows) = (x.as_slice(), windows(list, x.shape()));
+        pool.build(shape, |out| match self {
+            Pool2d::Max => T::max_pool(x, &windows, out),
+            Pool2d::Avg => T::avg_pool(x, &windows, out),
+            Pool2d::AvgUnpool => T::avg_unpool(x, &windows, out),
+        })
+    }
+
+    pub(crate) fn vjp<T: Float, V: TensorOps<T>>(self, at: At, x: &V, y_bar: V) -> V {
+        match self {
+            Pool2d::Max => V::max_pool_vjp(at, x, y_bar),
+            Pool2d::Avg => V::apply(Op::Pool2d(Pool2d::AvgUnpool, at), &[&y_bar]),
+            Pool2d::AvgUnpool => V::apply(Op::Pool2d(Pool2d::Avg, at), &[&y_bar]),
+        }
+    }
+}
+
+/// The windows over all planes of `x`.
+pub(crate) fn windows(list: &[usize], x: &Shape) -> Windows {
+    Windows { planes: x[..x.len() - 2].iter().product(), axes: conv::slides(list) }
+}
+
+/// What a print says: `kernel=[2, 2]`, and so on for what is not as usual.
+pub(crate) fn text(list: &[usize]) -> Vec<String> {
+    let axes = conv::slides(list);
+    let (kernel, stride) = (axes.map(|a| a.kernel), axes.map(|a| a.stride));
+    let padding = axes.map(|a| a.padding);
+    let mut text = vec![format!("kernel={kernel:?}")];
+    text.extend((stride != kernel).then(|| format!("stride={stride:?}")));
+    text.extend((padding != [0; 2]).then(|| format!("padding={padding:?}")));
+    text
+}
+
+/// The rule of the maximum in recordable operations.
+pub(crate) fn recorded_max_vjp<T: Float, V: TensorOps<T>>(at: At, x: &V, y_bar: V) -> V {
+    let (value, shape) = (x.value(), y_bar.shape());
+    let windows = windows(&x.attribute_list(at), value.shape());
+    let mut positions = vec![0; shape.elements()];
+    T::first_largest(value.as_slice(), &windows, &mut positions);
+    let positions = y_bar.indices(Tensor::from_buffer(Arc::new(positions), shape));
+    Place::Put.apply(&y_bar, positions, value.shape())
+}
+
+/// Which windows slide over an image: each number for both axes, or one for each.
+///
+/// A kernel alone stands for windows side by side: `x.max_pool2d(2)`. In one dimension the second
+/// number counts.
+///
+/// ```
+/// use wengert::PoolOptions;
+/// let options = PoolOptions::new(3).stride(2).padding([0, 1]);
+/// assert_eq!((options.kernel, options.stride, options.padding), ([3, 3], [2, 2], [0, 1]));
+/// assert_eq!(PoolOptions::new([2, 3]).stride, [2, 3]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// The size of a window.
+    pub kernel: [usize; 2],
+    /// The distance between neighbouring windows.
+    pub stride: [usize; 2],
+    /// How far windows may reach beyond either side of the image.
+    pub padding: [usize; 2],
+}
+
+impl PoolOptions {
+    /// Windows of this size, side by side.
+    pub fn new(kernel: impl IntoPair) -> PoolOptions {
+        let kernel = kernel.into_pair();
+        PoolOptions { kernel, stride: kernel, padding: [0; 2] }
+    }
+
+    /// The distance between neighbouring windows. Default: the kernel's size.
+    pub fn stride(self, stride: impl IntoPair) -> PoolOptions {
+        PoolOptions { stride: stride.into_pair(), ..self }
+    }
+
+    /// How far windows may reach beyond either side of the image. Default 0.
+    pub fn padding(self, padding: impl IntoPair) -> PoolOptions {
+        PoolOptions { padding: padding.into_pair(), ..self }
+    }
+
+    /// The windows of images of one row.
+    fn in_a_row(self) -> PoolOptions {
+        PoolOptions {
+            kernel: [1, self.kernel[1]],
+            stride: [1, self.stride[1]],
+            padding: [0, self.padding[1]],
+        }
+    }
+}
+
+impl<K: IntoPair> From<K> for PoolOptions {
+    fn from(kernel: K) -> PoolOptions {
+        PoolOptions::new(kernel)
+    }
+}
+
+/// The attribute list of windows over the last two axes, if they fit.
+fn list(op: &'static str, x: &Shape, options: &PoolOptions) -> Result<[usize; 12], ShapeError> {
+    let first = images(op, x)?;
+    let slide = |axis: usize, image: usize| -> Result<Slide, ShapeError> {
+        let PoolOptions { kernel, stride, padding } = options;
+        let (kernel, stride, padding) = (kernel[axis], stride[axis], padding[axis]);
+        let slide = Along { stride, padding, dilation: 1, more: 0 }.over(op, image, kernel)?;
+        if image == 0 || padding >= kernel {
+            // A window in the padding alone would be the largest or the mean of nothing.
+            let given = format!("x {x}, kernel {kernel}, padding {padding}");
+            return ShapeError::expected(op, "images with elements, and a padding below the kernel", given);
+        }
+        Ok(slide)
+    };
+    Ok(conv::slide_list(&[slide(0, x[first])?, slide(1, x[first + 1])?]))
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    #[track_caller]
+    fn pooled(self, op: Pool2d, list: Result<[usize; 12], ShapeError>) -> Var<'t, T> {
+        let at = self.tape().push_list(&GradientTape::<T>::fit(list));
+        self.tape().record(Op::Pool2d(op, at), &[self])
+    }
+
+    /// Pooling of `[.., length]`, as images of one row.
+    #[track_caller]
+    fn pooled_in_a_row(self, op: Pool2d, name: &'static str, options: PoolOptions) -> Var<'t, T> {
+        let shape = self.shape();
+        let Some((&length, batch)) = shape.split_last() else {
+            panic!("{name}: expected x [.., length], got {shape}");
+        };
+        let in_a_row: Shape = batch.iter().copied().chain([1, length]).collect();
+        let list = GradientTape::<T>::fit(list(name, &in_a_row, &options.in_a_row()));
+        let y = self.reshape(&in_a_row).pooled(op, Ok(list));
+        let count = y.shape()[in_a_row.len() - 1];
+        y.reshape(&batch.iter().copied().chain([count]).collect::<Shape>())
+    }
+
+    /// The largest element of each window over the last two axes: `[.., height, width]` to windows
+    /// down and along, where an axis of n becomes (n + 2·padding - kernel) / stride + 1, rounded
+    /// down. Padding never wins. All of a window's gradient goes to its first largest element in
+    /// row-major order.
+    ///
+    /// # Panics
+    /// There are not two axes or they are empty, a kernel or stride is 0, a kernel is larger than the
+    /// padded image, or a padding is not below its kernel.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![[1.0, 5.0, 2.0, 2.0], [3.0, 4.0, 2.0, 2.0]]);
+    /// let y = x.max_pool2d(2);
+    /// assert_eq!(y.value(), tensor![[5.0, 2.0]]);
+    /// let first = tensor![[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]];
+    /// assert_eq!(y.sum().backward().wrt(x), &first);
+    /// ```
+    #[track_caller]
+    pub fn max_pool2d(self, options: impl Into<PoolOptions>) -> Var<'t, T> {
+        self.pooled(Pool2d::Max, list("max_pool2d", &self.shape(), &options.into()))
+    }
+
+    /// The mean of each window, as [`max_pool2d`](Var::max_pool2d). Padding counts as zeros: each
+    /// sum is divided by the size of the kernel.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn avg_pool2d(self, options: impl Into<PoolOptions>) -> Var<'t, T> {
+        self.pooled(Pool2d::Avg, list("avg_pool2d", &self.shape(), &options.into()))
+    }
+
+    /// The largest element of each window over the last axis; of pairs in the options the second
+    /// counts. Otherwise as [`max_pool2d`](Var::max_pool2d).
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// ```
+    /// use wengert::{PoolOptions, tensor};
+    /// let x = tensor![1.0, 3.0, 2.0, 0.0, 4.0];
+    /// assert_eq!(x.max_pool1d(2), tensor![3.0, 2.0]);
+    /// assert_eq!(x.max_pool1d(PoolOptions::new(3).stride(2)), tensor![3.0, 4.0]);
+    /// ```
+    #[track_caller]
+    pub fn max_pool1d(self, options: impl Into<PoolOptions>) -> Var<'t, T> {
+        self.pooled_in_a_row(Pool2d::Max, "max_pool1d", options.into())
+    }
+
+    /// The mean of each window over the last axis, as [`max_pool1d`](Var::max_pool1d).
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn avg_pool1d(self, options: impl Into<PoolOptions>) -> Var<'t, T> {
+        self.pooled_in_a_row(Pool2d::Avg, "avg_pool1d", options.into())
+    }
+
+    /// The largest of each image, from `[.., height, width]` to `[..]`. All of the gradient goes to
+    /// its first largest element in row-major order.
+    ///
+    /// # Panics
+    /// There are not two axes, or they are empty.
+    #[track_caller]
+    pub fn global_max_pool2d(self) -> Var<'t, T> {
+        let shape = self.shape();
+        let images = GradientTape::<T>::fit(images("global_max_pool2d", &shape));
+        let list = list("global_max_pool2d", &shape, &PoolOptions::new([shape[images], shape[images + 1]]));
+        self.pooled(Pool2d::Max, list).reshape(&shape[..images])
+    }
+
+    /// The mean of each image, from `[.., height, width]` to `[..]`.
+    ///
+    /// # Panics
+    /// There are not two axes.
+    ///
+    /// ```
+    /// use wengert::tensor;
+    /// let x = tensor![[[1.0, 2.0], [3.0, 6.0]], [[0.0, 0.0], [0.0, 4.0]]];
+    /// assert_eq!(x.global_avg_pool2d(), tensor![3.0, 1.0]);
+    /// assert_eq!(x.global_max_pool2d(), tensor![6.0, 4.0]);
+    /// ```
+    #[track_caller]
+    pub fn global_avg_pool2d(self) -> Var<'t, T> {
+        GradientTape::<T>::fit(images("global_avg_pool2d", &self.shape()));
+        self.mean_axes(&[-2, -1], false)
+    }
+}
+
+/// The number of axes before height and width.
+pub(crate) fn images(op: &'static str, x: &Shape) -> Result<usize, ShapeError> {
+    match x.len().checked_sub(2) {
+        Some(images) => Ok(images),
+        None => ShapeError::expected(op, "x [.., height, width]", x.to_string()),
+    }
+}
