@@ -330,8 +330,9 @@ fn list(op: &'static str, axes: usize, x: &Shape, w: &Shape, options: &ConvOptio
         return ShapeError::expected(op, fitting, format!("weight {w}"));
     }
     if !transposed && second != channels / groups {
-        let fitting =
-            format!("a weight [out, {}, ..] for {channels} channels in {groups} groups", channels / groups);
+        let each = channels / groups;
+        let of = if groups == 1 { String::new() } else { format!(" in {groups} groups") };
+        let fitting = format!("a weight [out, {each}, ..] for the {channels} channels of x{of}");
         return ShapeError::expected(op, fitting, format!("weight {w}"));
     }
     if !transposed && options.output_padding != [0; 2] {

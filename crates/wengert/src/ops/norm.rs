@@ -17,7 +17,8 @@ type Axes = SmallVec<[isize; 6]>;
 fn last_axes(op: &'static str, x: &Shape, parameters: &[&Shape]) -> Result<Axes, ShapeError> {
     for own in parameters {
         if own.is_empty() || !x.ends_with(own) || *own != parameters[0] {
-            let fitting = format!("weight and bias of the lengths of the last axes of x {x}");
+            let what = if parameters.len() == 1 { "a weight" } else { "weight and bias" };
+            let fitting = format!("{what} of the lengths of the last axes of x {x}");
             return ShapeError::expected(op, fitting, own.to_string());
         }
     }

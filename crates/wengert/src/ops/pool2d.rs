@@ -160,11 +160,17 @@ fn list(op: &'static str, x: &Shape, options: &PoolOptions) -> Result<[usize; 12
     let slide = |axis: usize, image: usize| -> Result<Slide, ShapeError> {
         let PoolOptions { kernel, stride, padding } = options;
         let (kernel, stride, padding) = (kernel[axis], stride[axis], padding[axis]);
+        if image == 0 {
+            return ShapeError::expected(op, "images with elements", format!("x {x}"));
+        }
         let slide = Along { stride, padding, dilation: 1, more: 0 }.over(op, image, kernel)?;
-        if image == 0 || padding >= kernel {
+        if padding >= kernel {
             // A window in the padding alone would be the largest or the mean of nothing.
-            let given = format!("x {x}, kernel {kernel}, padding {padding}");
-            return ShapeError::expected(op, "images with elements, and a padding below the kernel", given);
+            return ShapeError::expected(
+                op,
+                format!("a padding below the kernel {kernel}"),
+                padding.to_string(),
+            );
         }
         Ok(slide)
     };
