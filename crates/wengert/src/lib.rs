@@ -39,5 +39,6 @@ pub use var::Var;
 
 /// What most programs use: `use wengert::prelude::*;`.
 pub mod prelude {
+    pub use crate::{AttentionOptions, ConvOptions, PoolOptions, Reduction};
     pub use crate::{GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var, gradcheck, tensor};
 }

@@ -143,7 +143,7 @@ fn each_image<T: Lane>(
     f: impl Fn(usize, &mut [T], &mut [T]) + Sync,
 ) {
     let columns = s.columns();
-    let share = if columns == 0 { 1 } else { s.share(scratch.len() / columns) };
+    let share = s.share(scratch.len().checked_div(columns).unwrap_or(s.images));
     let parts = s.images.div_ceil(share);
     let out = (Rows(out, share * size), Rows(scratch, columns));
     parallel::run(parts, share.saturating_mul(s.cost()), out, |range, (Rows(out, _), Rows(scratch, _))| {
