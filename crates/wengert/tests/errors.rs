@@ -205,9 +205,11 @@ fn errors_read_as_sentences_and_point_to_the_callers_line() {
 #[test]
 fn a_mix_of_tapes_names_the_foreign_variables_line() {
     let (here, there) = (Tape::new(), Tape::new());
-    let (x, y) = (here.var(1.0), there.var(2.0));
+    let foreign = |shape: &[usize]| there.var(Tensor::ones(shape));
     let recorded = line!() - 1;
-    let mixes: [&dyn Fn(); 12] = [
+    let (x, y) = (here.var(1.0), foreign(&[]));
+    let (row, channel, options) = (ones(&here, &[1, 1, 1]), foreign(&[1]), AttentionOptions::new);
+    let mixes: [&dyn Fn(); 20] = [
         &|| _ = x * y,
         &|| _ = here.var(tensor![1.0]) + y,
         &|| _ = x.pow(y),
@@ -220,6 +222,14 @@ fn a_mix_of_tapes_names_the_foreign_variables_line() {
         &|| drop(here.gradient(x, &[y])),
         &|| drop(here.gradient(y, &[x])),
         &|| drop(x.backward_keeping(&[y])),
+        &|| _ = row.conv1d(foreign(&[1, 1, 1]), conv()),
+        &|| _ = row.layer_norm(channel, channel, 0.1),
+        &|| _ = row.batch_norm(channel, channel, 0.1),
+        &|| _ = row.batch_norm_with(channel, channel, channel, channel, 0.1),
+        &|| _ = row.group_norm(1, channel, channel, 0.1),
+        &|| _ = row.attention(row, foreign(&[1, 1, 1]), options()),
+        &|| _ = row.attention_with_bias(row, row, channel, options()),
+        &|| _ = x.bce_loss(y, Reduction::Mean),
     ];
     for (i, mix) in mixes.into_iter().enumerate() {
         let panicked = panic_of(mix).unwrap_or_else(|| panic!("mix {i} gave a result"));

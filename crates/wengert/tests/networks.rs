@@ -333,6 +333,17 @@ fn dropout_is_the_identity_outside_of_training_and_at_rate_zero() {
     assert_eq!(x.dropout(1.0).value(), Tensor::zeros(&[50]));
 }
 
+#[test]
+fn a_checkpoint_draws_the_same_mask_again() {
+    let (tape, kept) = (GradientTape::new(), GradientTape::new());
+    let values = uniform(&[100], 1);
+    let (x, y) = (tape.var(&values), kept.var(&values));
+    let again = tape.checkpoint(|| x.exp().dropout(0.5).square()).sum();
+    let once = y.exp().dropout(0.5).square().sum();
+    assert_eq!(again.item(), once.item());
+    assert_eq!(again.backward().wrt(x), once.backward().wrt(y));
+}
+
 /// What is dropped is 0 even where it was not a number.
 #[test]
 fn dropout_replaces_rather_than_multiplies_by_zero() {

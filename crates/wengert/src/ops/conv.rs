@@ -5,7 +5,8 @@
 //! what its gradient needs. So the two rules of each member are the other two, and all share one
 //! attribute list with every size in it.
 
-use super::{At, Op};
+use super::slide::{self, Along};
+use super::{At, IntoPair, Op};
 use crate::element::Float;
 use crate::error::ShapeError;
 use crate::kernels::{ConvSizes, Kernels, Slide};
@@ -55,7 +56,7 @@ impl Conv {
             Conv::Forward | Conv::Input => (b[1], b[0] / groups),
             Conv::Weight => (a[1] / groups, b[1] / groups),
         };
-        ConvSizes { images: a[0], groups, inputs, outputs, axes: slides(&list[1..]) }
+        ConvSizes { images: a[0], groups, inputs, outputs, axes: slide::slides(&list[1..]) }
     }
 
     pub(crate) fn shape(self, list: &[usize], a: &Shape, b: &Shape) -> Result<Shape, ShapeError> {
@@ -108,24 +109,9 @@ impl Conv {
     }
 }
 
-/// The numbers of an axis, as they stand in an attribute list.
-pub(crate) fn slide_list(axes: &[Slide; 2]) -> [usize; 12] {
-    let [a, b] = axes.map(|a| [a.image, a.kernel, a.stride, a.padding, a.dilation, a.count]);
-    std::array::from_fn(|i| if i < 6 { a[i] } else { b[i - 6] })
-}
-
-/// The axes that [`slide_list`] has written.
-pub(crate) fn slides(list: &[usize]) -> [Slide; 2] {
-    [0, 6].map(|i| {
-        let [image, kernel, stride, padding, dilation, count] =
-            list[i..i + 6].try_into().expect("six numbers");
-        Slide { image, kernel, stride, padding, dilation, count }
-    })
-}
-
 /// What a print says: `stride=[2, 2]`, and so on for what is not as usual.
 pub(crate) fn text(list: &[usize]) -> Vec<String> {
-    let axes = slides(&list[1..]);
+    let axes = slide::slides(&list[1..]);
     let all = [
         ("stride", axes.map(|a| a.stride), [1; 2]),
         ("padding", axes.map(|a| a.padding), [0; 2]),
@@ -134,30 +120,6 @@ pub(crate) fn text(list: &[usize]) -> Vec<String> {
     let unusual = all.into_iter().filter(|(_, pair, usual)| pair != usual);
     let groups = (list[0] != 1).then(|| format!("groups={}", list[0]));
     unusual.map(|(name, pair, _)| format!("{name}={pair:?}")).chain(groups).collect()
-}
-
-/// A number, or one for the rows and one for the columns of an image.
-pub trait IntoPair {
-    /// Down the rows, and along them.
-    fn into_pair(self) -> [usize; 2];
-}
-
-impl IntoPair for usize {
-    fn into_pair(self) -> [usize; 2] {
-        [self, self]
-    }
-}
-
-impl IntoPair for [usize; 2] {
-    fn into_pair(self) -> [usize; 2] {
-        self
-    }
-}
-
-impl IntoPair for (usize, usize) {
-    fn into_pair(self) -> [usize; 2] {
-        [self.0, self.1]
-    }
 }
 
 /// How kernels slide over an image: each number for both axes, or one for each.
@@ -229,77 +191,10 @@ impl ConvOptions {
     }
 }
 
-/// The options along one axis.
-#[derive(Clone, Copy)]
-pub(crate) struct Along {
-    pub stride: usize,
-    pub padding: usize,
-    pub dilation: usize,
-    /// The output padding.
-    pub more: usize,
-}
-
 /// The axis that a one-dimensional convolution does not have.
 const NO_AXIS: Slide = Slide { image: 1, kernel: 1, stride: 1, padding: 0, dilation: 1, count: 1 };
 
-type Checked<T> = Result<T, ShapeError>;
-
-impl Along {
-    /// How far a kernel reaches: from its first element to behind its last.
-    fn reach(self, op: &'static str, kernel: usize) -> Checked<u128> {
-        for (name, number) in [("stride", self.stride), ("dilation", self.dilation), ("kernel", kernel)] {
-            if number == 0 {
-                return ShapeError::expected(op, format!("a {name} of at least 1"), "0");
-            }
-        }
-        Ok(self.dilation as u128 * (kernel as u128 - 1) + 1)
-    }
-
-    /// The windows of a kernel over an image.
-    pub(crate) fn over(self, op: &'static str, image: usize, kernel: usize) -> Checked<Slide> {
-        let Along { stride, padding, dilation, .. } = self;
-        let reach = self.reach(op, kernel)?;
-        let padded = image as u128 + 2 * padding as u128;
-        if padded > isize::MAX as u128 {
-            return ShapeError::expected(op, "a padding that an image can have", padding.to_string());
-        }
-        if reach > padded {
-            return ShapeError::expected(
-                op,
-                format!("a kernel that spans at most {padded}, which is {image} with padding {padding}"),
-                format!("one of {kernel} with dilation {dilation}, which spans {reach}"),
-            );
-        }
-        let count = (padded - reach) as usize / stride + 1;
-        Ok(Slide { image, kernel, stride, padding, dilation, count })
-    }
-
-    /// The windows of a kernel that a transposed convolution begins with.
-    fn under(self, op: &'static str, count: usize, kernel: usize) -> Checked<Slide> {
-        let Along { stride, padding, dilation, more } = self;
-        let reach = self.reach(op, kernel)?;
-        if count == 0 {
-            return ShapeError::expected(op, "axes of at least 1 along rows and columns", "0");
-        }
-        if more >= stride.max(dilation) {
-            let bound = format!("an output padding below the stride {stride} or the dilation {dilation}");
-            return ShapeError::expected(op, bound, more.to_string());
-        }
-        let whole = (count as u128 - 1) * stride as u128 + reach + more as u128;
-        match whole.checked_sub(2 * padding as u128) {
-            Some(image @ 1..) if whole <= isize::MAX as u128 => {
-                Ok(Slide { image: image as usize, kernel, stride, padding, dilation, count })
-            }
-            _ => ShapeError::expected(
-                op,
-                "a result of at least 1 along each axis that memory can hold",
-                format!("{count} windows that span {whole} in all, less twice the padding {padding}"),
-            ),
-        }
-    }
-}
-
-/// `[a, b]`, or `[a, b, height, width]`, or `[a, b, length]`, as four numbers.
+/// `[a, b, height, width]` or `[a, b, length]` as four numbers.
 fn with_axes(shape: &Shape, axes: usize) -> Option<[usize; 4]> {
     match (axes, &shape[..]) {
         (1, &[a, b, length]) => Some([a, b, 1, length]),
@@ -309,7 +204,13 @@ fn with_axes(shape: &Shape, axes: usize) -> Option<[usize; 4]> {
 }
 
 /// The attribute list of a convolution, if everything fits.
-fn list(op: &'static str, axes: usize, x: &Shape, w: &Shape, options: &ConvOptions) -> Checked<[usize; 13]> {
+fn list(
+    op: &'static str,
+    axes: usize,
+    x: &Shape,
+    w: &Shape,
+    options: &ConvOptions,
+) -> Result<[usize; 13], ShapeError> {
     let transposed = op.starts_with("conv_transpose");
     let (Some([_, channels, x_axes @ ..]), Some([first, second, w_axes @ ..])) =
         (with_axes(x, axes), with_axes(w, axes))
@@ -347,13 +248,13 @@ fn list(op: &'static str, axes: usize, x: &Shape, w: &Shape, options: &ConvOptio
             true => along.under(op, x_axes[i], w_axes[i])?,
         };
     }
-    let numbers = slide_list(&slides);
+    let numbers = slide::list(&slides);
     Ok(std::array::from_fn(|i| if i == 0 { groups } else { numbers[i - 1] }))
 }
 
 impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
-    fn convolve(self, op: Conv, weight: Var<'t, T>, list: Checked<[usize; 13]>) -> Var<'t, T> {
+    fn convolve(self, op: Conv, weight: Var<'t, T>, list: Result<[usize; 13], ShapeError>) -> Var<'t, T> {
         let at = self.tape().push_list(&GradientTape::<T>::fit(list));
         self.tape().record(Op::Conv(op, at), &[self, weight])
     }
@@ -393,6 +294,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn conv1d(self, weight: Var<'t, T>, options: ConvOptions) -> Var<'t, T> {
         let (x, w) = (self.shape(), weight.shape());
         let list = GradientTape::<T>::fit(list("conv1d", 1, &x, &w, &options));
+        self.tape().own(weight);
         let (x, w) = (self.reshape(&[x[0], x[1], 1, x[2]]), weight.reshape(&[w[0], w[1], 1, w[2]]));
         let y = x.convolve(Conv::Forward, w, Ok(list));
         let shape = y.shape();
@@ -420,37 +322,5 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn conv_transpose2d(self, weight: Var<'t, T>, options: ConvOptions) -> Var<'t, T> {
         let list = list("conv_transpose2d", 2, &self.shape(), &weight.shape(), &options);
         self.convolve(Conv::Input, weight, list)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_axis_has_as_many_windows_as_fit() {
-        let along = |stride, padding, dilation| Along { stride, padding, dilation, more: 0 };
-        let count = |a: Along, image, kernel| a.over("conv2d", image, kernel).map(|s| s.count);
-        assert_eq!(count(along(1, 0, 1), 7, 3), Ok(5));
-        assert_eq!(count(along(2, 1, 1), 7, 3), Ok(4));
-        assert_eq!(count(along(2, 1, 1), 6, 3), Ok(3));
-        assert_eq!(count(along(1, 2, 2), 7, 3), Ok(7));
-        assert_eq!(count(along(usize::MAX, 0, 1), 7, 3), Ok(1));
-        assert!(count(along(1, 0, usize::MAX), 7, usize::MAX).is_err());
-        assert!(count(along(1, usize::MAX, 1), 7, 3).is_err());
-    }
-
-    /// Of all sizes that a convolution takes to `count`, the output padding picks one.
-    #[test]
-    fn the_transpose_of_an_axis_leads_back_to_it() {
-        for (stride, padding, dilation, kernel) in [(1, 0, 1, 3), (2, 1, 1, 3), (3, 2, 2, 3), (5, 0, 1, 2)] {
-            for more in 0..stride {
-                let along = Along { stride, padding, dilation, more };
-                let under = along.under("conv_transpose2d", 4, kernel).unwrap();
-                assert_eq!(along.over("conv2d", under.image, kernel), Ok(under));
-            }
-        }
-        let along = Along { stride: usize::MAX, padding: 0, dilation: usize::MAX, more: 0 };
-        assert!(along.under("conv_transpose2d", 1 << 60, 1 << 60).is_err());
     }
 }

@@ -151,6 +151,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     fn target(self, op: &'static str, target: impl IntoVar<'t, T>) -> Var<'t, T> {
         let target = target.into_var(self.tape());
+        self.tape().own(target);
         GradientTape::<T>::fit(same_shape(op, &self.shape(), &target.shape()));
         target
     }

@@ -122,6 +122,7 @@ impl<'t, T: Float> Var<'t, T> {
         let shape = self.shape();
         let channels = channels("batch_norm", &shape, &[&weight.shape(), &bias.shape()]);
         let channels = GradientTape::<T>::fit(channels);
+        self.tape().own_all(&[weight, bias]);
         let axes: Axes = (0..shape.len() as isize).filter(|&i| i != 1).collect();
         let [centered, mean, variance] = self.centered(&axes);
         let (weight, bias) = (along_channels(weight, &shape), along_channels(bias, &shape));
@@ -155,6 +156,7 @@ impl<'t, T: Float> Var<'t, T> {
         let x = self.shape();
         let all = [&mean.shape(), &variance.shape(), &weight.shape(), &bias.shape()];
         GradientTape::<T>::fit(channels("batch_norm", &x, &all));
+        self.tape().own_all(&[mean, variance, weight, bias]);
         let scale = along_channels(weight / (variance + eps).sqrt(), &x);
         (self - along_channels(mean, &x)) * scale + along_channels(bias, &x)
     }
@@ -199,6 +201,7 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Var<'t, T> {
         let x = self.shape();
         let channels = GradientTape::<T>::fit(channels(op, &x, &[&weight.shape(), &bias.shape()]));
+        self.tape().own_all(&[weight, bias]);
         let groups = groups.unwrap_or(channels.max(1));
         if groups == 0 || !channels.is_multiple_of(groups) {
             panic!("{op}: expected groups that divide {channels} channels, got {groups} groups");

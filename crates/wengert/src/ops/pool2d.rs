@@ -5,7 +5,7 @@
 //! values when the rule needs it: the recorded rule writes to those places ([`Place::Put`]), the
 //! one in numbers does the same in one pass.
 
-use super::conv::{self, Along};
+use super::slide::{self, Along};
 use super::{At, IntoPair, Op, Place};
 use crate::element::Float;
 use crate::error::ShapeError;
@@ -43,7 +43,7 @@ impl Pool2d {
     }
 
     pub(crate) fn shape(self, list: &[usize], x: &Shape) -> Result<Shape, ShapeError> {
-        let last = conv::slides(list).map(|axis| match self {
+        let last = slide::slides(list).map(|axis| match self {
             Pool2d::Max | Pool2d::Avg => axis.count,
             Pool2d::AvgUnpool => axis.image,
         });
@@ -76,12 +76,12 @@ impl Pool2d {
 
 /// The windows over all planes of `x`.
 pub(crate) fn windows(list: &[usize], x: &Shape) -> Windows {
-    Windows { planes: x[..x.len() - 2].iter().product(), axes: conv::slides(list) }
+    Windows { planes: x[..x.len() - 2].iter().product(), axes: slide::slides(list) }
 }
 
 /// What a print says: `kernel=[2, 2]`, and so on for what is not as usual.
 pub(crate) fn text(list: &[usize]) -> Vec<String> {
-    let axes = conv::slides(list);
+    let axes = slide::slides(list);
     let (kernel, stride) = (axes.map(|a| a.kernel), axes.map(|a| a.stride));
     let padding = axes.map(|a| a.padding);
     let mut text = vec![format!("kernel={kernel:?}")];
@@ -174,7 +174,7 @@ fn list(op: &'static str, x: &Shape, options: &PoolOptions) -> Result<[usize; 12
         }
         Ok(slide)
     };
-    Ok(conv::slide_list(&[slide(0, x[first])?, slide(1, x[first + 1])?]))
+    Ok(slide::list(&[slide(0, x[first])?, slide(1, x[first + 1])?]))
 }
 
 impl<'t, T: Float> Var<'t, T> {
