@@ -5,7 +5,7 @@
 //! temporaries a rule makes, a sweep allocates nothing in the steady state.
 
 use crate::element::Float;
-use crate::ops::{At, Binary, Op, Product, Softmax, Unary, operand, pool2d, reduce};
+use crate::ops::{At, Binary, Op, Product, Softmax, Unary, operand, reduce};
 use crate::shape::{Axes, Shape};
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
@@ -180,14 +180,6 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
         logits.build(shape.clone(), |out| {
             T::cross_entropy_vjp(logits.value.as_slice(), labels, classes, y_bar.value.as_slice(), out)
         })
-    }
-
-    fn max_pool_vjp(at: At, x: &Self, y_bar: Self) -> Self {
-        let arena = x.tape.arena.borrow();
-        let shape = x.value.shape();
-        let windows = pool2d::windows(arena.attributes.list(at), shape);
-        let (x_slice, y_bar) = (x.value.as_slice(), y_bar.value.as_slice());
-        x.build(shape.clone(), |out| T::max_pool_vjp(x_slice, y_bar, &windows, out))
     }
 
     fn softmax_vjp(axes: Axes, y: &Self, y_bar: Self) -> Self {

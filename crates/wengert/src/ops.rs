@@ -18,7 +18,6 @@ mod join;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 mod norm;
-pub(crate) mod place;
 pub(crate) mod pool2d;
 pub(crate) mod reduce;
 mod resize;
@@ -48,7 +47,6 @@ pub use fused::{Elementwise, Formula, Fused};
 pub use index::Index;
 pub use loss::Reduction;
 pub use matmul::Product;
-pub use place::Place;
 pub use pool2d::{Pool2d, PoolOptions};
 pub use reduce::Reduce;
 pub use scan::{Along, Scan};
@@ -105,8 +103,6 @@ pub enum Op {
     Conv(Conv, At),
     /// A maximum or mean over sliding windows.
     Pool2d(Pool2d, At),
-    /// Elements at given positions, or its transpose.
-    Place(Place, At),
     /// Elements dropped at random, the others scaled; its own transpose.
     Dropout(At),
     /// One that a user added.
@@ -145,7 +141,6 @@ impl Op {
             Op::CrossEntropy(_) => "cross_entropy",
             Op::Conv(op, _) => op.name(),
             Op::Pool2d(op, _) => op.name(),
-            Op::Place(op, _) => op.name(),
             Op::Dropout(_) => "dropout",
             Op::Custom(_) => "custom",
         }
@@ -177,8 +172,7 @@ impl Op {
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
             (Op::CrossEntropy(at), [x]) => loss::shape("cross_entropy", x, attributes.indices(at)),
             (Op::Conv(op, at), [a, b]) => op.shape(attributes.list(at), a, b),
-            (Op::Pool2d(op, at), [x]) => op.shape(attributes.list(at), x),
-            (Op::Place(op, at), [_]) => op.shape(at, attributes),
+            (Op::Pool2d(op, at), inputs) => op.shape(attributes.list(at), inputs[0]),
             (Op::Dropout(_), [x]) => Ok((*x).clone()),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
@@ -210,8 +204,7 @@ impl Op {
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
             (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
             (Op::Conv(op, at), [a, b]) => op.forward(attributes.list(at), a, b, shape, pool),
-            (Op::Pool2d(op, at), [x]) => op.forward(attributes.list(at), x, shape, pool),
-            (Op::Place(op, at), [x]) => op.forward(at, attributes, x, shape, pool),
+            (Op::Pool2d(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Dropout(at), [x]) => dropout::forward(attributes.list(at), x, pool),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
@@ -240,8 +233,7 @@ impl Op {
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
             (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
             (Op::Conv(op, at), [a, b]) => op.vjp(at, wrt, a, b, y_bar, into),
-            (Op::Pool2d(op, at), [x]) => into.add(op.vjp(at, x, y_bar)),
-            (Op::Place(op, at), [_]) => into.add(op.vjp(at, y_bar)),
+            (Op::Pool2d(op, at), inputs) => op.vjp(at, wrt, &inputs[0], y_bar, into),
             (Op::Dropout(at), [_]) => into.add(dropout::vjp(at, y_bar)),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }

@@ -5,7 +5,7 @@
 
 use crate::element::Float;
 use crate::gradients::NoGradient;
-use crate::ops::{At, Binary, Op, Product, Softmax, Unary, loss, pool2d};
+use crate::ops::{At, Binary, Op, Product, Softmax, Unary, loss};
 use crate::shape::{Axes, Shape};
 use crate::sweep::{contribute, must_match};
 use crate::tape::{GradientTape, NodeId};
@@ -343,10 +343,6 @@ impl<'t, T: Float> TensorOps<T> for Var<'t, T> {
 
     fn cross_entropy_vjp(at: At, logits: &Self, y_bar: Self) -> Self {
         loss::recorded_vjp(at, *logits, y_bar)
-    }
-
-    fn max_pool_vjp(at: At, x: &Self, y_bar: Self) -> Self {
-        pool2d::recorded_max_vjp(at, x, y_bar)
     }
 
     fn softmax_vjp(axes: Axes, y: &Self, y_bar: Self) -> Self {

@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 
 /// Operations on tensors that compute, or compute and record.
-#[allow(dead_code)] // the last ones are for rules that depend on indices
+#[allow(dead_code)] // the last four are for rules that depend on indices
 pub(crate) trait TensorOps<T: Float>: Clone {
     /// The shape of the value.
     fn shape(&self) -> Shape;
@@ -50,8 +50,6 @@ pub(crate) trait TensorOps<T: Float>: Clone {
     );
     /// The rule of the cross-entropy of rows with labels `at`.
     fn cross_entropy_vjp(at: At, logits: &Self, y_bar: Self) -> Self;
-    /// Each window's ȳ, given to the first of its largest elements.
-    fn max_pool_vjp(at: At, x: &Self, y_bar: Self) -> Self;
     /// y·(ȳ - sum(y·ȳ)).
     fn softmax_vjp(axes: Axes, y: &Self, y_bar: Self) -> Self;
     /// ȳ - eʸ·sum(ȳ).

@@ -8,7 +8,7 @@ mod common;
 
 use common::{Function, assert_close, distinct, from_intervals, uniform};
 use std::collections::BTreeSet;
-use wengert::ops::{Binary, Conv, Index, Place, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
+use wengert::ops::{Binary, Conv, Index, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
 use wengert::{ConvOptions, GradientTape, PoolOptions, Span, Tensor, Var, gradcheck, tensor};
 
@@ -470,13 +470,13 @@ fn conv_cases() -> Vec<Case> {
 }
 
 /// v[1] put where the windows of v[0] have their largest elements.
-fn put<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
+fn unpick<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
     v[0].tape().gradient((v[0].max_pool2d(overlapping()) * v[1]).sum(), &[v[0]])[0]
 }
 
-/// v[2] taken from there.
-fn take<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
-    v[0].tape().gradient((put(v) * v[2]).sum(), &[v[1]])[0]
+/// The elements of v[2] at those places.
+fn pick<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
+    v[0].tape().gradient((unpick(v) * v[2]).sum(), &[v[1]])[0]
 }
 
 /// What the mean over windows of v[0], weighted with v[1], gives back.
@@ -500,8 +500,8 @@ fn pool_cases() -> Vec<Case> {
         ("avg_pool2d", |v| v[0].avg_pool2d(overlapping()), vec![&[2, 3, 4]]),
         ("avg_pool2d", |v| v[0].avg_pool1d(PoolOptions::new(2).padding(1)), vec![&[2, 5]]),
         ("avg_unpool2d", avg_unpool, vec![&[3, 4], &[4, 2]]),
-        ("put", put, vec![&[3, 4], &[4, 2]]),
-        ("take", take, vec![&[3, 4], &[4, 2], &[3, 4]]),
+        ("max_unpick2d", unpick, vec![&[3, 4], &[4, 2]]),
+        ("max_pick2d", pick, vec![&[3, 4], &[4, 2], &[3, 4]]),
         ("dropout", |v| v[0].dropout(0.4), vec![&[3, 7]]),
         ("dropout", |v| v[0].dropout(1.0), vec![&[4]]),
         ("dropout", |v| v[0].dropout(0.5) * v[0].dropout(0.5), vec![&[20]]),
@@ -542,7 +542,6 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Conv::ALL.iter().map(|op| op.name().to_string()));
     all.extend(Pool2d::ALL.iter().map(|op| op.name().to_string()));
-    all.extend(Place::ALL.iter().map(|op| op.name().to_string()));
     let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach", "dropout"];
     all.extend(others.map(String::from));
     all

@@ -168,6 +168,11 @@ pub trait Kernels: Element {
     fn conv(op: Conv, s: &ConvSizes, a: &[Self], b: &[Self], scratch: &mut [Self], out: &mut [Self]);
     /// Largest of each window; NaN wins. Each window has an element in the image.
     fn max_pool(x: &[Self], w: &Windows, out: &mut [Self]);
+    /// Of each window the element of `x` at the place of the first largest one of `keys`.
+    fn max_pick(keys: &[Self], x: &[Self], w: &Windows, out: &mut [Self]);
+    /// The transpose of [`max_pick`](Kernels::max_pick): zeros, to which each window's element of `y`
+    /// is added at its place.
+    fn max_unpick(keys: &[Self], y: &[Self], w: &Windows, out: &mut [Self]);
     /// Mean of each window; outside of the image there are zeros.
     fn avg_pool(x: &[Self], w: &Windows, out: &mut [Self]);
     /// The transpose of [`avg_pool`](Kernels::avg_pool).
@@ -236,10 +241,6 @@ pub trait RuleKernels: Kernels {
         losses_bar: &[Self],
         out: &mut [Self],
     );
-    /// `x_bar` = `y_bar` of each window, given to its first largest element.
-    fn max_pool_vjp(x: &[Self], y_bar: &[Self], w: &Windows, x_bar: &mut [Self]);
-    /// For each window, the position in `x` of its first largest element.
-    fn first_largest(x: &[Self], w: &Windows, positions: &mut [usize]);
 }
 
 macro_rules! kernels {
@@ -304,6 +305,12 @@ macro_rules! kernels {
             }
             fn max_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::max(x, w, out);
+            }
+            fn max_pick(keys: &[$t], x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::pick(keys, x, w, out);
+            }
+            fn max_unpick(keys: &[$t], y: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::unpick(keys, y, w, out);
             }
             fn avg_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::mean(x, w, out);
@@ -382,12 +389,6 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
-            }
-            fn max_pool_vjp(x: &[$t], y_bar: &[$t], w: &Windows, x_bar: &mut [$t]) {
-                pooling::max_vjp(x, y_bar, w, x_bar);
-            }
-            fn first_largest(x: &[$t], w: &Windows, positions: &mut [usize]) {
-                pooling::first_largest(x, w, positions);
             }
         }
     };

@@ -131,18 +131,13 @@ impl Kernels for Dual {
         });
     }
     fn max_pool(x: &[Dual], w: &Windows, out: &mut [Dual]) {
-        let (size, count) = (windows::image(&w.axes), windows::count(&w.axes));
-        for i in 0..w.planes {
-            let plane = &x[i * size..][..size];
-            pooling::each_first_largest(
-                &w.axes,
-                plane,
-                |x| x.re,
-                |window, place| {
-                    out[i * count + window] = plane[place];
-                },
-            );
-        }
+        pooling::pick(x, x, w, out);
+    }
+    fn max_pick(keys: &[Dual], x: &[Dual], w: &Windows, out: &mut [Dual]) {
+        pooling::pick(keys, x, w, out);
+    }
+    fn max_unpick(keys: &[Dual], y: &[Dual], w: &Windows, out: &mut [Dual]) {
+        pooling::unpick(keys, y, w, out);
     }
     fn avg_pool(x: &[Dual], w: &Windows, out: &mut [Dual]) {
         out.fill(Dual::default());

@@ -1,12 +1,14 @@
 //! Maxima and means over sliding windows, and their rules.
 //!
 //! Values are found element by element of the window over whole rows of windows, which vectorises
-//! where the stride is 1. The rule of the maximum looks for the first largest again, window by
-//! window: that costs as much as the value did, and no positions need to be kept.
+//! where the stride is 1. The rule of the maximum looks for the first largest element again, window
+//! by window: that costs as much as the value did, and no positions need to be kept.
 
 use super::Lane;
 use super::parallel::{self, Rows};
 use super::windows::{self, Slide, Windows};
+use crate::element::Element;
+use std::ops::Add;
 
 /// Calls `f` with each plane's number and its part of `out`, which has `size` elements a plane.
 fn each_plane<U: Send>(w: &Windows, size: usize, out: &mut [U], f: impl Fn(usize, &mut [U]) + Sync) {
@@ -64,25 +66,18 @@ pub(crate) fn spread<T: Lane>(y: &[T], w: &Windows, out: &mut [T]) {
     });
 }
 
-/// Calls `f` with each window's number and the place in the plane of its first largest element, in
-/// the order that `key` says; NaN counts as larger than all.
+/// Calls `f` with each window's number and the place in the plane of its first largest element; NaN
+/// counts as larger than all.
 #[inline(always)]
-pub(super) fn each_first_largest<T: Copy, K: PartialOrd>(
-    axes: &[Slide; 2],
-    image: &[T],
-    key: impl Fn(T) -> K,
-    mut f: impl FnMut(usize, usize),
-) {
+fn each_first_largest<T: Element>(axes: &[Slide; 2], image: &[T], mut f: impl FnMut(usize, usize)) {
     let [rows, cols] = axes;
     for window in 0..windows::count(axes) {
         let (down, along) = (rows.covered(window / cols.count), cols.covered(window % cols.count));
         let mut best = down.start * cols.image + along.start;
         for row in down {
             for place in row * cols.image + along.start..row * cols.image + along.end {
-                let (x, largest) = (key(image[place]), key(image[best]));
-                // Neither NaN compares with itself: the first one stays.
-                let is_nan = |x: &K| x.partial_cmp(x).is_none();
-                if x > largest || (is_nan(&x) && !is_nan(&largest)) {
+                let (x, largest) = (image[place].to_f64(), image[best].to_f64());
+                if x > largest || (x.is_nan() && !largest.is_nan()) {
                     best = place;
                 }
             }
@@ -91,20 +86,21 @@ pub(super) fn each_first_largest<T: Copy, K: PartialOrd>(
     }
 }
 
-pub(crate) fn max_vjp<T: Lane>(x: &[T], y_bar: &[T], w: &Windows, x_bar: &mut [T]) {
-    let (size, count) = (windows::image(&w.axes), windows::count(&w.axes));
-    each_plane(w, size, x_bar, |i, x_bar| {
-        x_bar.fill(T::ZERO);
-        let y_bar = plane(y_bar, i, count);
-        each_first_largest(&w.axes, plane(x, i, size), |x| x, |window, place| x_bar[place] += y_bar[window]);
+pub(crate) fn pick<T: Element>(keys: &[T], x: &[T], w: &Windows, out: &mut [T]) {
+    let size = windows::image(&w.axes);
+    each_plane(w, windows::count(&w.axes), out, |i, out| {
+        let x = plane(x, i, size);
+        each_first_largest(&w.axes, plane(keys, i, size), |window, place| out[window] = x[place]);
     });
 }
 
-/// For each window, the position in all of `x` of its first largest element.
-pub(crate) fn first_largest<T: Lane>(x: &[T], w: &Windows, out: &mut [usize]) {
-    let size = windows::image(&w.axes);
-    each_plane(w, windows::count(&w.axes), out, |i, out| {
-        let positions = |window: usize, place: usize| out[window] = i * size + place;
-        each_first_largest(&w.axes, plane(x, i, size), |x| x, positions);
+pub(crate) fn unpick<T: Element + Add<Output = T>>(keys: &[T], y: &[T], w: &Windows, out: &mut [T]) {
+    let (size, count) = (windows::image(&w.axes), windows::count(&w.axes));
+    each_plane(w, size, out, |i, out| {
+        let y = plane(y, i, count);
+        out.fill(T::default());
+        each_first_largest(&w.axes, plane(keys, i, size), |window, place| {
+            out[place] = out[place] + y[window]
+        });
     });
 }

@@ -549,13 +549,13 @@ macro_rules! tests_for {
 
                 let max = everywhere(|_| written(seen.len(), |out| pooling::max(&x, w, out)));
                 assert_same(&max, &seen.iter().map(largest).collect::<Vec<$t>>());
-                let mut positions = vec![0; seen.len()];
-                pooling::first_largest(&x, w, &mut positions);
-                assert_eq!(positions, seen.iter().map(first).collect::<Vec<_>>());
+                let others: Vec<$t> = numbers(seed + 2, x.len());
+                let picked = everywhere(|_| written(seen.len(), |out| pooling::pick(&x, &others, w, out)));
+                assert_same(&picked, &seen.iter().map(|p| others[first(p)]).collect::<Vec<_>>());
                 let mut want = vec![0.0; x.len()];
                 seen.iter().zip(&y_bar).for_each(|(p, y_bar)| want[first(p)] += *y_bar);
-                let vjp = |_| written(x.len(), |out| pooling::max_vjp(&x, &y_bar, w, out));
-                assert_same(&everywhere(vjp), &want);
+                let unpick = |_| written(x.len(), |out| pooling::unpick(&x, &y_bar, w, out));
+                assert_same(&everywhere(unpick), &want);
 
                 let mean = everywhere(|_| written(seen.len(), |out| pooling::mean(&x, w, out)));
                 let sum = |p: &Vec<usize>| naive::sum(&p.iter().map(|&i| x[i] as f64).collect::<Vec<_>>());
@@ -581,16 +581,16 @@ macro_rules! tests_for {
                 let w = Windows { planes: 1, axes: [axis(2), axis(2)] };
                 let (nan, low) = ($t::NAN, $t::NEG_INFINITY);
                 for (x, largest, place) in [
-                    ([1.0, nan, 3.0, nan], nan, 1),
+                    ([1.0, nan, 3.0, nan], nan, 1usize),
                     ([nan, 1.0, nan, 3.0], nan, 0),
                     ([low; 4], low, 0),
                     ([low, 2.0, 2.0, 1.0], 2.0, 1),
                     ([-0.0, 0.0, 0.0, -0.0], 0.0, 0),
                 ] {
                     assert_same(&written(1, |out| pooling::max(&x, &w, out)), &[largest]);
-                    let mut position = [9];
-                    pooling::first_largest(&x, &w, &mut position);
-                    assert_eq!(position, [place], "{x:?}");
+                    let places = [0.0, 1.0, 2.0, 3.0];
+                    let picked = written(1, |out| pooling::pick(&x, &places, &w, out));
+                    assert_eq!(picked, [places[place]], "{x:?}");
                 }
             }
 

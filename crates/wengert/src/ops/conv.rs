@@ -5,7 +5,7 @@
 //! what its gradient needs. So the two rules of each member are the other two, and all share one
 //! attribute list with every size in it.
 
-use super::slide::{self, Along};
+use super::slide::{self, Steps};
 use super::{At, IntoPair, Op};
 use crate::element::Float;
 use crate::error::ShapeError;
@@ -184,10 +184,10 @@ impl ConvOptions {
     }
 
     /// The options along one axis.
-    fn along(&self, axis: usize) -> Along {
+    fn along(&self, axis: usize) -> Steps {
         let [stride, padding, dilation, more] =
             [self.stride, self.padding, self.dilation, self.output_padding].map(|pair| pair[axis]);
-        Along { stride, padding, dilation, more }
+        Steps { stride, padding, dilation, more }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Maxima and means over sliding windows of the last two axes.
 //!
 //! The mean and its transpose are each other's rules. The maximum gives all of its gradient to the
-//! first largest element of each window, in row-major order. Which one that is, is found from the
-//! values when the rule needs it: the recorded rule writes to those places ([`Place::Put`]), the
-//! one in numbers does the same in one pass.
+//! first largest element of each window, in row-major order. Which one that is, is not stored but
+//! found again from the values, so that a recording that is differentiated again, or moved along a
+//! direction, goes by the numbers that it has. Picking elements at those places and its transpose
+//! are linear in what is moved, and let nothing back to the values: the places are locally constant.
 
-use super::slide::{self, Along};
-use super::{At, IntoPair, Op, Place};
+use super::slide::{self, Steps};
+use super::{At, IntoPair, Op};
 use crate::element::Float;
 use crate::error::ShapeError;
 use crate::kernels::{Kernels, Slide, Windows};
@@ -14,15 +15,19 @@ use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
-use crate::tensor_ops::TensorOps;
+use crate::tensor_ops::{Adjoint, TensorOps};
 use crate::var::Var;
-use std::sync::Arc;
 
 /// Windows over images. List: the six numbers of each axis' [`Slide`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pool2d {
     /// The largest of each window.
     Max,
+    /// Of two images, the second's elements where the first's windows have their largest.
+    MaxPick,
+    /// Transpose of that, of an image and windows: zeros, to which each window's element is added
+    /// where the image's window has its largest.
+    MaxUnpick,
     /// The mean of each window, padding included.
     Avg,
     /// Transpose of the mean: each window gives an equal share to its elements.
@@ -31,12 +36,15 @@ pub enum Pool2d {
 
 impl Pool2d {
     /// Every operation of this family.
-    pub const ALL: &[Pool2d] = &[Pool2d::Max, Pool2d::Avg, Pool2d::AvgUnpool];
+    pub const ALL: &[Pool2d] =
+        &[Pool2d::Max, Pool2d::MaxPick, Pool2d::MaxUnpick, Pool2d::Avg, Pool2d::AvgUnpool];
 
     /// The name on the tape.
     pub const fn name(self) -> &'static str {
         match self {
             Pool2d::Max => "max_pool2d",
+            Pool2d::MaxPick => "max_pick2d",
+            Pool2d::MaxUnpick => "max_unpick2d",
             Pool2d::Avg => "avg_pool2d",
             Pool2d::AvgUnpool => "avg_unpool2d",
         }
@@ -44,8 +52,8 @@ impl Pool2d {
 
     pub(crate) fn shape(self, list: &[usize], x: &Shape) -> Result<Shape, ShapeError> {
         let last = slide::slides(list).map(|axis| match self {
-            Pool2d::Max | Pool2d::Avg => axis.count,
-            Pool2d::AvgUnpool => axis.image,
+            Pool2d::Max | Pool2d::MaxPick | Pool2d::Avg => axis.count,
+            Pool2d::MaxUnpick | Pool2d::AvgUnpool => axis.image,
         });
         Shape::new(&x[..x.len() - 2].iter().copied().chain(last).collect::<Shape>())
     }
@@ -53,30 +61,44 @@ impl Pool2d {
     pub(crate) fn forward<T: Kernels>(
         self,
         list: &[usize],
-        x: &Tensor<T>,
+        inputs: &[&Tensor<T>],
         shape: Shape,
         pool: &mut Pool<T>,
     ) -> Tensor<T> {
-        let (x, windows) = (x.as_slice(), windows(list, x.shape()));
+        let planes = shape[..shape.len() - 2].iter().product();
+        let w = &Windows { planes, axes: slide::slides(list) };
+        let [first, last] = [inputs[0], inputs[inputs.len() - 1]].map(|x| x.as_slice());
         pool.build(shape, |out| match self {
-            Pool2d::Max => T::max_pool(x, &windows, out),
-            Pool2d::Avg => T::avg_pool(x, &windows, out),
-            Pool2d::AvgUnpool => T::avg_unpool(x, &windows, out),
+            Pool2d::Max => T::max_pool(first, w, out),
+            Pool2d::MaxPick => T::max_pick(first, last, w, out),
+            Pool2d::MaxUnpick => T::max_unpick(first, last, w, out),
+            Pool2d::Avg => T::avg_pool(first, w, out),
+            Pool2d::AvgUnpool => T::avg_unpool(first, w, out),
         })
     }
 
-    pub(crate) fn vjp<T: Float, V: TensorOps<T>>(self, at: At, x: &V, y_bar: V) -> V {
-        match self {
-            Pool2d::Max => V::max_pool_vjp(at, x, y_bar),
-            Pool2d::Avg => V::apply(Op::Pool2d(Pool2d::AvgUnpool, at), &[&y_bar]),
-            Pool2d::AvgUnpool => V::apply(Op::Pool2d(Pool2d::Avg, at), &[&y_bar]),
-        }
+    pub(crate) fn vjp<T: Float, V: TensorOps<T>>(
+        self,
+        at: At,
+        wrt: usize,
+        x: &V,
+        y_bar: V,
+        into: &mut Adjoint<V>,
+    ) {
+        let transpose = match (self, wrt) {
+            (Pool2d::Max, _) | (Pool2d::MaxPick, 1) => Pool2d::MaxUnpick,
+            (Pool2d::MaxUnpick, 1) => Pool2d::MaxPick,
+            (Pool2d::Avg, _) => Pool2d::AvgUnpool,
+            (Pool2d::AvgUnpool, _) => Pool2d::Avg,
+            _ => return,
+        };
+        let op = Op::Pool2d(transpose, at);
+        into.add(match transpose {
+            // Detached, so that whoever asks for a gradient of the places is told what cuts it off.
+            Pool2d::MaxPick | Pool2d::MaxUnpick => V::apply(op, &[&V::apply(Op::Detach, &[x]), &y_bar]),
+            _ => V::apply(op, &[&y_bar]),
+        });
     }
-}
-
-/// The windows over all planes of `x`.
-pub(crate) fn windows(list: &[usize], x: &Shape) -> Windows {
-    Windows { planes: x[..x.len() - 2].iter().product(), axes: slide::slides(list) }
 }
 
 /// What a print says: `kernel=[2, 2]`, and so on for what is not as usual.
@@ -88,16 +110,6 @@ pub(crate) fn text(list: &[usize]) -> Vec<String> {
     text.extend((stride != kernel).then(|| format!("stride={stride:?}")));
     text.extend((padding != [0; 2]).then(|| format!("padding={padding:?}")));
     text
-}
-
-/// The rule of the maximum in recordable operations.
-pub(crate) fn recorded_max_vjp<T: Float, V: TensorOps<T>>(at: At, x: &V, y_bar: V) -> V {
-    let (value, shape) = (x.value(), y_bar.shape());
-    let windows = windows(&x.attribute_list(at), value.shape());
-    let mut positions = vec![0; shape.elements()];
-    T::first_largest(value.as_slice(), &windows, &mut positions);
-    let positions = y_bar.indices(Tensor::from_buffer(Arc::new(positions), shape));
-    Place::Put.apply(&y_bar, positions, value.shape())
 }
 
 /// Which windows slide over an image: each number for both axes, or one for each.
@@ -163,7 +175,7 @@ fn list(op: &'static str, x: &Shape, options: &PoolOptions) -> Result<[usize; 12
         if image == 0 {
             return ShapeError::expected(op, "images with elements", format!("x {x}"));
         }
-        let slide = Along { stride, padding, dilation: 1, more: 0 }.over(op, image, kernel)?;
+        let slide = Steps { stride, padding, dilation: 1, more: 0 }.over(op, image, kernel)?;
         if padding >= kernel {
             // A window in the padding alone would be the largest or the mean of nothing.
             return ShapeError::expected(

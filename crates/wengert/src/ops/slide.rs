@@ -28,9 +28,9 @@ impl IntoPair for (usize, usize) {
     }
 }
 
-/// The options along one axis.
+/// How windows step along one axis: the options of a convolution or of pooling.
 #[derive(Clone, Copy)]
-pub(crate) struct Along {
+pub(crate) struct Steps {
     pub stride: usize,
     pub padding: usize,
     pub dilation: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Along {
     pub more: usize,
 }
 
-impl Along {
+impl Steps {
     /// How far a kernel reaches: from its first element to behind its last.
     fn reach(self, op: &'static str, kernel: usize) -> Result<u128, ShapeError> {
         for (name, number) in [("stride", self.stride), ("dilation", self.dilation), ("kernel", kernel)] {
@@ -51,7 +51,7 @@ impl Along {
 
     /// The windows of a kernel over an image.
     pub(crate) fn over(self, op: &'static str, image: usize, kernel: usize) -> Result<Slide, ShapeError> {
-        let Along { stride, padding, dilation, .. } = self;
+        let Steps { stride, padding, dilation, .. } = self;
         let reach = self.reach(op, kernel)?;
         let padded = image as u128 + 2 * padding as u128;
         if padded > isize::MAX as u128 {
@@ -70,7 +70,7 @@ impl Along {
 
     /// The windows of a kernel that a transposed convolution begins with.
     pub(crate) fn under(self, op: &'static str, count: usize, kernel: usize) -> Result<Slide, ShapeError> {
-        let Along { stride, padding, dilation, more } = self;
+        let Steps { stride, padding, dilation, more } = self;
         let reach = self.reach(op, kernel)?;
         if count == 0 {
             return ShapeError::expected(op, "axes of at least 1 along rows and columns", "0");
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn an_axis_has_as_many_windows_as_fit() {
-        let along = |stride, padding, dilation| Along { stride, padding, dilation, more: 0 };
-        let count = |a: Along, image, kernel| a.over("conv2d", image, kernel).map(|s| s.count);
+        let along = |stride, padding, dilation| Steps { stride, padding, dilation, more: 0 };
+        let count = |a: Steps, image, kernel| a.over("conv2d", image, kernel).map(|s| s.count);
         assert_eq!(count(along(1, 0, 1), 7, 3), Ok(5));
         assert_eq!(count(along(2, 1, 1), 7, 3), Ok(4));
         assert_eq!(count(along(2, 1, 1), 6, 3), Ok(3));
@@ -130,12 +130,12 @@ mod tests {
     fn the_transpose_of_an_axis_leads_back_to_it() {
         for (stride, padding, dilation, kernel) in [(1, 0, 1, 3), (2, 1, 1, 3), (3, 2, 2, 3), (5, 0, 1, 2)] {
             for more in 0..stride {
-                let along = Along { stride, padding, dilation, more };
+                let along = Steps { stride, padding, dilation, more };
                 let under = along.under("conv_transpose2d", 4, kernel).unwrap();
                 assert_eq!(along.over("conv2d", under.image, kernel), Ok(under));
             }
         }
-        let along = Along { stride: usize::MAX, padding: 0, dilation: usize::MAX, more: 0 };
+        let along = Steps { stride: usize::MAX, padding: 0, dilation: usize::MAX, more: 0 };
         assert!(along.under("conv_transpose2d", 1 << 60, 1 << 60).is_err());
     }
 }
