@@ -8,6 +8,7 @@
 
 use crate::element::{Element, sealed};
 use crate::real::Real;
+use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// `re + Σ eps[i]·εᵢ` with εᵢ·εⱼ = 0. Without a direction it is a number as it is.
@@ -128,6 +129,18 @@ with_numbers! {
     Div div;
 }
 
+/// The functions with their derivatives, given x and y = f(x).
+macro_rules! functions {
+    ($($f:ident |$x:pat_param, $y:pat_param| $slope:expr;)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self {
+            let y = self.re.$f();
+            let ($x, $y) = (self.re, y);
+            self.chain(y, $slope)
+        }
+    )*};
+}
+
 impl<R: Real, const N: usize> Real for Jet<R, N> {
     #[inline(always)]
     fn number(self, c: f64) -> Self {
@@ -137,45 +150,57 @@ impl<R: Real, const N: usize> Real for Jet<R, N> {
     fn mul0(self, d: Self) -> Self {
         self.chain2(d, self.re.mul0(d.re), d.re, self.re)
     }
-    #[inline(always)]
-    fn exp(self) -> Self {
-        let y = self.re.exp();
-        self.chain(y, y)
+    functions! {
+        exp |_, y| y;
+        exp2 |_, y| y.times(LN_2);
+        exp_m1 |x, _| x.exp();
+        ln |x, _| x.divide(1.0);
+        log2 |x, _| x.times(LN_2).divide(1.0);
+        log10 |x, _| x.times(LN_10).divide(1.0);
+        ln_1p |x, _| x.plus(1.0).divide(1.0);
+        sqrt |_, y| y.divide(0.5);
+        cbrt |_, y| (y * y).times(3.0).divide(1.0);
+        sin |x, _| x.cos();
+        cos |x, _| -x.sin();
+        tan |x, _| (x.cos() * x.cos()).divide(1.0);
+        asin |_, y| y.cos().divide(1.0);
+        acos |_, y| y.sin().divide(-1.0);
+        atan |_, y| y.cos() * y.cos();
+        sinh |x, _| x.cosh();
+        cosh |x, _| x.sinh();
+        tanh |_, y| (-(y * y)).plus(1.0);
+        asinh |_, y| y.cosh().divide(1.0);
+        acosh |_, y| y.sinh().divide(1.0);
+        atanh |_, y| y.cosh() * y.cosh();
+        sigmoid |_, y| y - y * y;
+        softplus |x, _| x.sigmoid();
+        erf |x, _| (-(x * x)).exp().times(FRAC_2_SQRT_PI);
+        erfc |x, _| (-(x * x)).exp().times(-FRAC_2_SQRT_PI);
+        lgamma |x, _| x.digamma();
+        digamma |x, _| x.polygamma(1);
+        abs |x, _| x.sign();
+        relu |x, _| x.positive();
+        sign |x, _| x.number(0.0);
+        round |x, _| x.number(0.0);
+        positive |x, _| x.number(0.0);
     }
     #[inline(always)]
-    fn ln(self) -> Self {
-        self.chain(self.re.ln(), self.re.divide(1.0))
+    fn polygamma(self, n: u32) -> Self {
+        self.chain(self.re.polygamma(n), self.re.polygamma(n.saturating_add(1)))
     }
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        let y = self.re.sqrt();
-        self.chain(y, y.divide(0.5))
+    fn keep(self, x: Self) -> Self {
+        Jet { re: self.re.keep(x.re), eps: x.eps.map(|eps| self.re.keep(eps)) }
     }
     #[inline(always)]
-    fn tanh(self) -> Self {
-        let y = self.re.tanh();
-        self.chain(y, (-(y * y)).plus(1.0))
+    fn atan2(self, x: Self) -> Self {
+        let (y, distance) = (self.re.atan2(x.re), self.re.hypot(x.re));
+        self.chain2(x, y, over(y.cos(), distance), -over(y.sin(), distance))
     }
     #[inline(always)]
-    fn sigmoid(self) -> Self {
-        let y = self.re.sigmoid();
-        self.chain(y, y - y * y)
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.chain(self.re.abs(), self.re.sign())
-    }
-    #[inline(always)]
-    fn sign(self) -> Self {
-        Jet::fixed(self.re.sign())
-    }
-    #[inline(always)]
-    fn positive(self) -> Self {
-        Jet::fixed(self.re.positive())
-    }
-    #[inline(always)]
-    fn relu(self) -> Self {
-        self.chain(self.re.relu(), self.re.positive())
+    fn hypot(self, b: Self) -> Self {
+        let y = self.re.hypot(b.re);
+        self.chain2(b, y, over(self.re, y), over(b.re, y))
     }
     #[inline(always)]
     fn maximum(self, b: Self) -> Self {
@@ -205,4 +230,10 @@ impl<R: Real, const N: usize> Real for Jet<R, N> {
         let y = self.re.pow(b.re);
         self.chain2(b, y, b.re.mul0(self.re.pow(b.re.plus(-1.0))), y.mul0(self.re.ln()))
     }
+}
+
+/// a / h, but 0 where h is 0: the origin has no direction.
+#[inline(always)]
+fn over<R: Real>(a: R, h: R) -> R {
+    (-h.equal(h.number(0.0))).plus(1.0).keep(a / h)
 }

@@ -97,6 +97,41 @@ impl ShapeError {
     }
 }
 
+/// A matrix that has no inverse, no solution or no Cholesky factor, or shapes that do not fit.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MatrixError {
+    /// Shapes that do not fit.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// Elimination found a pivot of 0.
+    #[error(
+        "{op}: matrix {matrix} of the batch is singular: pivot {pivot} is 0, so column {pivot} is a combination of those before it"
+    )]
+    Singular {
+        /// The operation.
+        op: &'static str,
+        /// Which matrix, in row-major order over the leading axes.
+        matrix: usize,
+        /// Which pivot, from 0.
+        pivot: usize,
+    },
+    /// Elimination found a pivot that is not positive.
+    #[error(
+        "{op}: matrix {matrix} of the batch is not positive definite: pivot {pivot} is {value:e} and must be above 0 (where only rounding is to blame, add a small multiple of the identity)"
+    )]
+    NotPositiveDefinite {
+        /// The operation.
+        op: &'static str,
+        /// Which matrix, in row-major order over the leading axes.
+        matrix: usize,
+        /// Which pivot, from 0.
+        pivot: usize,
+        /// The pivot.
+        value: f64,
+    },
+}
+
 fn hint_axes(shape: &Shape) -> String {
     match shape.len() {
         0 => "a scalar, which has no axes".into(),

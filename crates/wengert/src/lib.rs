@@ -25,6 +25,7 @@ mod tensor_ops;
 mod var;
 
 pub use element::{Element, Float};
+pub use error::MatrixError;
 pub use error::ShapeError;
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
 pub use gradients::{Gradients, NoGradient, Source};

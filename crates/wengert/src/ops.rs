@@ -4,6 +4,7 @@
 //! result (pure, and the only source of shape errors), `forward` over tensors, and the `vjp` of
 //! one input: how the adjoint of the result, ȳ, contributes to that input's.
 
+mod activation;
 mod arrange;
 pub(crate) mod attention;
 pub(crate) mod binary;
@@ -15,6 +16,7 @@ pub(crate) mod einsum;
 pub(crate) mod fused;
 pub(crate) mod index;
 mod join;
+pub(crate) mod linalg;
 pub(crate) mod loss;
 pub(crate) mod matmul;
 mod norm;
@@ -22,6 +24,7 @@ pub(crate) mod pool2d;
 pub(crate) mod reduce;
 mod resize;
 pub(crate) mod scan;
+pub(crate) mod select;
 pub(crate) mod slide;
 pub(crate) mod softmax;
 pub(crate) mod sort;
@@ -45,6 +48,7 @@ pub use conv::{Conv, ConvOptions};
 pub use custom::CustomOp;
 pub use fused::{Elementwise, Formula, Fused};
 pub use index::Index;
+pub use linalg::Linalg;
 pub use loss::Reduction;
 pub use matmul::Product;
 pub use pool2d::{Pool2d, PoolOptions};
@@ -73,6 +77,8 @@ pub enum Op {
     Unary(Unary),
     /// Elementwise, two operands, broadcasting.
     Binary(Binary),
+    /// By a mask, the first input, from one of two others, broadcasting.
+    Where,
     /// A reduction over axes.
     Reduce {
         /// Which reduction.
@@ -107,6 +113,8 @@ pub enum Op {
     Dropout(At),
     /// One that a user added.
     Custom(At),
+    /// A function of matrices, batched over leading axes.
+    Linalg(Linalg),
 }
 
 /// How a value came onto the tape.
@@ -130,6 +138,7 @@ impl Op {
             Op::Detach => "detach",
             Op::Unary(op) => op.name(),
             Op::Binary(op) => op.name(),
+            Op::Where => "where",
             Op::Reduce { what, .. } => what.name(),
             Op::View(op, _) => op.name(),
             Op::Index(op, _) => op.name(),
@@ -143,6 +152,7 @@ impl Op {
             Op::Pool2d(op, _) => op.name(),
             Op::Dropout(_) => "dropout",
             Op::Custom(_) => "custom",
+            Op::Linalg(op) => op.name(),
         }
     }
 
@@ -162,6 +172,7 @@ impl Op {
             (Op::Leaf(_), _) => unreachable!("a leaf has a value, not inputs"),
             (Op::Detach | Op::Unary(_), [x]) => Ok((*x).clone()),
             (Op::Binary(op), [a, b]) => Shape::broadcast(op.name(), a, b),
+            (Op::Where, [mask, a, b]) => select::shape(mask, a, b),
             (Op::Reduce { what, axes, keepdim }, [x]) => what.shape(axes, keepdim, x),
             (Op::View(op, at), inputs) => op.shape(attributes.list(at), inputs),
             (Op::Index(op, at), [x]) => op.shape(attributes, at, x),
@@ -175,6 +186,7 @@ impl Op {
             (Op::Pool2d(op, at), inputs) => op.shape(attributes.list(at), inputs[0]),
             (Op::Dropout(_), [x]) => Ok((*x).clone()),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
+            (Op::Linalg(op), inputs) => op.shape(inputs),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }
@@ -194,6 +206,7 @@ impl Op {
                 let (a, b) = (operand(a), operand(b));
                 pool.build(shape.clone(), |out| T::binary(op, a, b, &shape, out))
             }
+            (Op::Where, [mask, a, b]) => select::forward(mask, a, b, shape, pool),
             (Op::Reduce { what, axes, .. }, [x]) => what.forward(axes, x, shape, pool),
             (Op::View(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Index(op, at), [x]) => op.forward(attributes, at, x, shape, pool),
@@ -206,6 +219,7 @@ impl Op {
             (Op::Conv(op, at), [a, b]) => op.forward(attributes.list(at), a, b, shape, pool),
             (Op::Pool2d(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Dropout(at), [x]) => dropout::forward(attributes.list(at), x, pool),
+            (Op::Linalg(op), inputs) => op.forward(inputs, shape, pool),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }
@@ -223,6 +237,7 @@ impl Op {
             (Op::Leaf(_) | Op::Detach, _) => {}
             (Op::Unary(_), _) => unreachable!("swept with its number"),
             (Op::Binary(op), [a, b]) => V::binary_vjp(op, wrt, a, b, y, y_bar, into),
+            (Op::Where, [mask, _, _]) => select::vjp(wrt, mask, &y_bar, into),
             (Op::Reduce { what, axes, .. }, [x]) => what.vjp(axes, x, y, y_bar, into),
             (Op::View(op, at), inputs) => op.vjp(at, wrt, inputs, y_bar, into),
             (Op::Index(op, at), _) => op.vjp(at, y_bar, into),
@@ -235,6 +250,7 @@ impl Op {
             (Op::Conv(op, at), [a, b]) => op.vjp(at, wrt, a, b, y_bar, into),
             (Op::Pool2d(op, at), inputs) => op.vjp(at, wrt, &inputs[0], y_bar, into),
             (Op::Dropout(at), [_]) => into.add(dropout::vjp(at, y_bar)),
+            (Op::Linalg(op), inputs) => into.add(op.vjp(wrt, inputs, y, y_bar)),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
     }

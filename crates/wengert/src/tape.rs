@@ -23,6 +23,7 @@ use scopes::Scopes;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::panic::Location;
 use std::sync::Arc;
@@ -270,7 +271,7 @@ impl<T: Float> GradientTape<T> {
 
     /// Unwraps, with the error's sentence as the panic's.
     #[track_caller]
-    pub(crate) fn fit<V>(result: Result<V, ShapeError>) -> V {
+    pub(crate) fn fit<V, E: fmt::Display>(result: Result<V, E>) -> V {
         // Not `unwrap_or_else`: a closure would be the panic's place.
         match result {
             Ok(value) => value,
@@ -280,6 +281,18 @@ impl<T: Float> GradientTape<T> {
 
     #[track_caller]
     pub(crate) fn try_record<'t>(&'t self, op: Op, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, ShapeError> {
+        self.try_record_if(op, inputs, |_, _| Ok(()))
+    }
+
+    /// [`try_record`](GradientTape::try_record), where `accept` sees the inputs' values and the
+    /// result before it is recorded: what it refuses leaves nothing behind.
+    #[track_caller]
+    pub(crate) fn try_record_if<'t, E: From<ShapeError>>(
+        &'t self,
+        op: Op,
+        inputs: &[Var<'t, T>],
+        accept: impl FnOnce(&[Tensor<T>], &Tensor<T>) -> Result<(), E>,
+    ) -> Result<Var<'t, T>, E> {
         let ids = self.own_all(inputs);
         let location = self.here();
         self.fill(ids.iter().map(|id| id.0));
@@ -288,7 +301,9 @@ impl<T: Float> GradientTape<T> {
         let node = if self.is_paused() { node.unwanted() } else { node };
         let value = {
             let inputs: SmallVec<[Tensor<T>; 4]> = ids.iter().map(|id| arena.value(id.0)).collect();
-            arena.compute(op, [0.0; 2], &inputs, &mut self.pool.borrow_mut())?
+            let value = arena.compute(op, [0.0; 2], &inputs, &mut self.pool.borrow_mut())?;
+            accept(&inputs, &value)?;
+            value
         };
         let id = arena.push_with(node, value);
         drop(arena);

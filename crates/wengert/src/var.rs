@@ -6,7 +6,7 @@ use crate::element::Float;
 use crate::ops::{Binary, Op, Unary};
 use crate::real::Real;
 use crate::shape::Shape;
-use crate::tape::{GradientTape, NodeId};
+use crate::tape::{GradientTape, NodeId, Numbers};
 use crate::tensor::Tensor;
 use std::fmt;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -101,7 +101,13 @@ impl<'t, T: Float> Var<'t, T> {
     #[inline(always)]
     #[track_caller]
     fn with_number(self, op: Unary, c: f64) -> Var<'t, T> {
-        self.tape.record_unary(op, Some([c, 0.0]), self.id)
+        self.with_numbers(op, [c, 0.0])
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn with_numbers(self, op: Unary, numbers: Numbers) -> Var<'t, T> {
+        self.tape.record_unary(op, Some(numbers), self.id)
     }
 
     #[inline(always)]
@@ -127,22 +133,112 @@ macro_rules! unary_methods {
 unary_methods! {
     /// eˣ
     exp Exp;
+    /// 2ˣ
+    exp2 Exp2;
+    /// eˣ - 1, accurate near 0.
+    exp_m1 ExpM1;
     /// Natural logarithm; -∞ at 0, NaN below.
     ln Ln;
+    /// Logarithm to base 2; -∞ at 0, NaN below.
+    log2 Log2;
+    /// Logarithm to base 10; -∞ at 0, NaN below.
+    log10 Log10;
+    /// ln(1 + x), accurate near 0; -∞ at -1, NaN below.
+    ln_1p Ln1p;
     /// Square root; its slope at 0 is infinite, and 0 where nothing flows back.
     sqrt Sqrt;
+    /// 1 / √x; ∞ at 0, NaN below.
+    rsqrt Rsqrt;
+    /// Cube root, of negative numbers too; its slope at 0 is infinite.
+    cbrt Cbrt;
+    /// Sine.
+    sin Sin;
+    /// Cosine.
+    cos Cos;
+    /// Tangent.
+    tan Tan;
+    /// Inverse sine, in ±π/2; NaN outside ±1, where its slope is infinite.
+    asin Asin;
+    /// Inverse cosine, in 0 to π; NaN outside ±1, where its slope is infinite.
+    acos Acos;
+    /// Inverse tangent, in ±π/2.
+    atan Atan;
+    /// Hyperbolic sine.
+    sinh Sinh;
+    /// Hyperbolic cosine.
+    cosh Cosh;
     /// Hyperbolic tangent.
     tanh Tanh;
+    /// Inverse hyperbolic sine: ln(x + √(x² + 1)).
+    asinh Asinh;
+    /// Inverse hyperbolic cosine: ln(x + √(x² - 1)); NaN below 1, where its slope is infinite.
+    acosh Acosh;
+    /// Inverse hyperbolic tangent: ½·ln((1 + x) / (1 - x)); ±∞ at ±1, NaN outside.
+    atanh Atanh;
+    /// The error function: 2/√π · ∫₀ˣ e^(-t²) dt.
+    erf Erf;
+    /// 1 - erf(x), accurate where that is tiny.
+    erfc Erfc;
+    /// ln |Γ(x)|; ∞ at 0 and at negative integers.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(5.0);
+    /// assert!((x.lgamma().item() - 24f64.ln()).abs() < 1e-14);
+    /// assert_eq!(x.lgamma().backward().item(x), x.digamma().item());
+    /// ```
+    lgamma Lgamma;
+    /// The derivative of [`lgamma`](Var::lgamma): -∞ at 0, NaN at negative integers.
+    digamma Digamma;
     /// 1 / (1 + e⁻ˣ)
     sigmoid Sigmoid;
+    /// ln(sigmoid(x)) = -ln(1 + e⁻ˣ), accurate at both ends.
+    log_sigmoid LogSigmoid;
+    /// ln(1 + eˣ), a smooth relu, accurate at both ends.
+    softplus Softplus;
+    /// x / (1 + |x|)
+    softsign Softsign;
     /// max(x, 0), with slope 0 at 0.
     relu Relu;
+    /// min(max(x, 0), 6), with slope 0 at 0 and at 6.
+    relu6 Relu6;
+    /// 1.0507·x where x > 0, else 1.0507·1.6733·(eˣ - 1): keeps mean 0 and variance 1 through layers
+    /// (Klambauer et al., Self-normalizing neural networks, 2017).
+    selu Selu;
+    /// x·Φ(x), with the exact normal distribution Φ (Hendrycks, Gimpel: Gaussian error linear units, 2016).
+    gelu Gelu;
+    /// [`gelu`](Var::gelu) with Φ(x) ≈ (1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2, as GPT-2 has it.
+    gelu_tanh GeluTanh;
+    /// x·sigmoid(x), also called swish (Elfwing, Uchibe, Doya: Sigmoid-weighted linear units, 2017).
+    silu Silu;
+    /// x·tanh(softplus(x)) (Misra: Mish, 2019).
+    mish Mish;
+    /// (x + 3) / 6 between 0 and 1, with slope 0 at both.
+    hard_sigmoid HardSigmoid;
+    /// x·hard_sigmoid(x) (Howard et al., Searching for MobileNetV3, 2019).
+    hard_swish HardSwish;
+    /// x between -1 and 1, with slope 0 at both.
+    hard_tanh HardTanh;
     /// x²
     square Square;
     /// |x|, with slope 0 at 0.
     abs Abs;
     /// -1, 0 or 1. No gradient flows back: it is 0 wherever it exists.
     sign Sign;
+    /// The integer at or below x. No gradient flows back: it is 0 wherever it exists.
+    floor Floor;
+    /// The integer at or above x. No gradient flows back: it is 0 wherever it exists.
+    ceil Ceil;
+    /// The integer towards 0. No gradient flows back: it is 0 wherever it exists.
+    trunc Trunc;
+    /// The nearest integer, the even one of two (`f64::round` goes away from 0, NumPy and PyTorch do
+    /// this). No gradient flows back: it is 0 wherever it exists.
+    ///
+    /// ```
+    /// use wengert::tensor;
+    /// assert_eq!(tensor![0.5, 1.5, -2.5, 2.7].round(), tensor![0.0, 2.0, -2.0, 3.0]);
+    /// ```
+    round Round;
 }
 
 impl<'t, T: Float> Var<'t, T> {
@@ -173,11 +269,110 @@ impl<'t, T: Float> Var<'t, T> {
         self.binary(Binary::Pow, exponent)
     }
 
+    /// 1 / x
+    #[inline]
+    #[track_caller]
+    pub fn recip(self) -> Var<'t, T> {
+        self.with_number(Unary::Divide, 1.0)
+    }
+
+    /// What is left of x without its integer: x - trunc(x), with the sign of x and slope 1.
+    #[inline]
+    #[track_caller]
+    pub fn fract(self) -> Var<'t, T> {
+        self - self.trunc()
+    }
+
+    /// x where x > 0, else `alpha`·x; the slope at 0 is `alpha`.
+    #[inline]
+    #[track_caller]
+    pub fn leaky_relu(self, alpha: f64) -> Var<'t, T> {
+        self.with_number(Unary::LeakyRelu, alpha)
+    }
+
+    /// x where x > 0, else `alpha`·(eˣ - 1); the slope at 0 is `alpha`.
+    #[inline]
+    #[track_caller]
+    pub fn elu(self, alpha: f64) -> Var<'t, T> {
+        self.with_number(Unary::Elu, alpha)
+    }
+
+    /// x between `lo` and `hi`, which may be infinite; the slope at both is 1.
+    ///
+    /// # Panics
+    /// `lo` is above `hi`, or one is NaN.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![-2.0, 0.5, 1.0, 3.0]);
+    /// let y = x.clamp(-1.0, 1.0);
+    /// assert_eq!(y.value(), tensor![-1.0, 0.5, 1.0, 1.0]);
+    /// assert_eq!(y.sum().backward().wrt(x), &tensor![0.0, 1.0, 1.0, 0.0]);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn clamp(self, lo: f64, hi: f64) -> Var<'t, T> {
+        assert!(lo <= hi, "clamp: expected a lower bound that is not above the upper one, got {lo} and {hi}");
+        self.with_numbers(Unary::Clamp, [lo, hi])
+    }
+
+    /// The `n`th derivative of [`digamma`](Var::digamma), the (n + 1)th of [`lgamma`](Var::lgamma);
+    /// (-1)ⁿ⁺¹·∞ at 0 and at negative integers, NaN for n above 170, where n! is no `f64`.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(1.0);
+    /// // Basel's problem: 1 + 1/4 + 1/9 + ..
+    /// assert!((x.polygamma(1).item() - std::f64::consts::PI.powi(2) / 6.0).abs() < 1e-14);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn polygamma(self, n: u32) -> Var<'t, T> {
+        self.with_number(Unary::Polygamma, n as f64)
+    }
+
+    /// The angle in ±π of the point (`x`, self) to the x axis; 0, with slopes 0, at the origin.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let (y, x) = (tape.var(1.0), tape.var(-1.0));
+    /// let angle = y.atan2(x);
+    /// assert_eq!(angle.item(), 0.75 * std::f64::consts::PI);
+    /// assert!((angle.backward().item(x) + 0.5).abs() < 1e-15);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn atan2(self, x: Var<'t, T>) -> Var<'t, T> {
+        self.binary(Binary::Atan2, x)
+    }
+
+    /// √(self² + other²), without overflow in between; slopes 0 at the origin.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let (a, b) = (tape.var(3e200), tape.var(4e200));
+    /// let slope: f64 = a.hypot(b).backward().item(a);
+    /// assert!((slope - 0.6).abs() < 1e-15);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn hypot(self, other: Var<'t, T>) -> Var<'t, T> {
+        self.binary(Binary::Hypot, other)
+    }
+
     /// The larger of both, element by element; equal ones share the gradient half and half.
     #[inline]
     #[track_caller]
     pub fn maximum(self, other: Var<'t, T>) -> Var<'t, T> {
         self.binary(Binary::Maximum, other)
+    }
+
+    /// The smaller of both, element by element; equal ones share the gradient half and half.
+    #[inline]
+    #[track_caller]
+    pub fn minimum(self, other: Var<'t, T>) -> Var<'t, T> {
+        self.binary(Binary::Minimum, other)
     }
 }
 
@@ -242,6 +437,21 @@ impl<'t, T: Float> Neg for Var<'t, T> {
     }
 }
 
+macro_rules! recorded {
+    (unary: $($f:ident $op:ident),*) => {$(
+        #[track_caller]
+        fn $f(self) -> Self {
+            self.unary(Unary::$op)
+        }
+    )*};
+    (binary: $($f:ident $op:ident),*) => {$(
+        #[track_caller]
+        fn $f(self, other: Self) -> Self {
+            self.binary(Binary::$op, other)
+        }
+    )*};
+}
+
 /// The recorded sweep: rules written over numbers are recorded, so they can be differentiated.
 impl<'t, T: Float> Real for Var<'t, T> {
     #[track_caller]
@@ -260,57 +470,19 @@ impl<'t, T: Float> Real for Var<'t, T> {
     fn divide(self, c: f64) -> Self {
         self.with_number(Unary::Divide, c)
     }
-    #[track_caller]
-    fn mul0(self, d: Self) -> Self {
-        self.binary(Binary::Mul0, d)
+    recorded! { unary:
+        exp Exp, exp2 Exp2, exp_m1 ExpM1, ln Ln, log2 Log2, log10 Log10, ln_1p Ln1p, sqrt Sqrt, cbrt Cbrt,
+        sin Sin, cos Cos, tan Tan, asin Asin, acos Acos, atan Atan,
+        sinh Sinh, cosh Cosh, tanh Tanh, asinh Asinh, acosh Acosh, atanh Atanh,
+        sigmoid Sigmoid, softplus Softplus, erf Erf, erfc Erfc, lgamma Lgamma, digamma Digamma,
+        abs Abs, sign Sign, round Round, positive Positive, relu Relu
+    }
+    recorded! { binary:
+        mul0 Mul0, keep Keep, maximum Maximum, wins Wins, equal Equal, pow Pow, atan2 Atan2, hypot Hypot
     }
     #[track_caller]
-    fn exp(self) -> Self {
-        self.unary(Unary::Exp)
-    }
-    #[track_caller]
-    fn ln(self) -> Self {
-        self.unary(Unary::Ln)
-    }
-    #[track_caller]
-    fn sqrt(self) -> Self {
-        self.unary(Unary::Sqrt)
-    }
-    #[track_caller]
-    fn tanh(self) -> Self {
-        self.unary(Unary::Tanh)
-    }
-    #[track_caller]
-    fn sigmoid(self) -> Self {
-        self.unary(Unary::Sigmoid)
-    }
-    #[track_caller]
-    fn abs(self) -> Self {
-        self.unary(Unary::Abs)
-    }
-    #[track_caller]
-    fn sign(self) -> Self {
-        self.unary(Unary::Sign)
-    }
-    #[track_caller]
-    fn positive(self) -> Self {
-        self.unary(Unary::Positive)
-    }
-    #[track_caller]
-    fn relu(self) -> Self {
-        self.unary(Unary::Relu)
-    }
-    #[track_caller]
-    fn maximum(self, other: Self) -> Self {
-        self.binary(Binary::Maximum, other)
-    }
-    #[track_caller]
-    fn wins(self, other: Self) -> Self {
-        self.binary(Binary::Wins, other)
-    }
-    #[track_caller]
-    fn equal(self, other: Self) -> Self {
-        self.binary(Binary::Equal, other)
+    fn polygamma(self, n: u32) -> Self {
+        self.with_number(Unary::Polygamma, n as f64)
     }
     #[track_caller]
     fn powi(self, n: i32) -> Self {
@@ -319,10 +491,6 @@ impl<'t, T: Float> Real for Var<'t, T> {
     #[track_caller]
     fn powf(self, c: f64) -> Self {
         self.with_number(Unary::Powf, c)
-    }
-    #[track_caller]
-    fn pow(self, exponent: Self) -> Self {
-        self.binary(Binary::Pow, exponent)
     }
 }
 

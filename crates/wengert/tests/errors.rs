@@ -51,6 +51,11 @@ fn cases() -> (u32, Vec<Case>) {
         t: ones(t, &[3, 4]) + ones(t, &[3]) => "add: shapes [3, 4] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1 (did you mean to reshape [3] to [3, 1]?)";
         t: ones(t, &[2, 3]) * ones(t, &[4]) => "mul: shapes [2, 3] and [4] do not broadcast: aligned at the last axis, lengths must be equal or 1";
         t: ones(t, &[2]).maximum(ones(t, &[3])) => "maximum: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).hypot(ones(t, &[3])) => "hypot: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).where_(&tensor![true, false], ones(t, &[3])) => "where: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).where_(&tensor![true, false, true], ones(t, &[2])) => "where: shapes [3] and [2] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2]).clamp(1.0, 0.5) => "clamp: expected a lower bound that is not above the upper one, got 1 and 0.5";
+        t: ones(t, &[2]).clamp(f64::NAN, 0.5) => "clamp: expected a lower bound that is not above the upper one, got NaN and 0.5";
         t: { let mut x = ones(t, &[2]); x -= ones(t, &[3]) } => "sub: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
         t: ones(t, &[2, 3]).sum_axes(&[2], false) => "sum: axis 2 is outside shape [2, 3], whose axes are 0..=1 (or -2..=-1)";
         t: ones(t, &[2, 3]).mean_axes(&[1, -1], true) => "mean: axis -1 of shape [2, 3] is named twice";
@@ -177,6 +182,17 @@ fn cases() -> (u32, Vec<Case>) {
         t: ones(t, &[2, 3]).attention_with_bias(ones(t, &[4, 3]), ones(t, &[4, 3]), ones(t, &[1, 2, 4]), AttentionOptions::new()) => "attention: expected a bias that stretches to the scores [2, 4], got [1, 2, 4]";
         t: ones(t, &[2]).dropout(1.5) => "dropout: expected a rate from 0 to 1, got 1.5";
         t: ones(t, &[2]).dropout(f64::NAN) => "dropout: expected a rate from 0 to 1, got NaN";
+        t: ones(t, &[2, 3]).inverse() => "inverse: expected a square matrix [.., n, n], got [2, 3]";
+        t: ones(t, &[2]).det() => "det: expected a square matrix [.., n, n], got [2]";
+        t: ones(t, &[]).log_det() => "log_det: expected a square matrix [.., n, n], got []";
+        t: ones(t, &[3]).svd() => "svd: expected a matrix [.., m, n], got [3]";
+        t: ones(t, &[1, 2]).eigh() => "eigh: expected a square matrix [.., n, n], got [1, 2]";
+        t: ones(t, &[1, 1]).solve(ones(t, &[])) => "solve: expected right sides [.., n, k] or [.., n], got []";
+        t: ones(t, &[1, 1]).solve(ones(t, &[2, 3])) => "solve: expected right sides [.., 1, k] or [.., 1] for a matrix [1, 1], got [2, 3]";
+        t: ones(t, &[2, 1, 1]).solve(ones(t, &[3, 1, 1])) => "solve: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2, 2]).inverse() => "inverse: matrix 0 of the batch is singular: pivot 1 is 0, so column 1 is a combination of those before it";
+        t: ones(t, &[3, 2, 2]).solve(ones(t, &[2])) => "solve: matrix 0 of the batch is singular: pivot 1 is 0, so column 1 is a combination of those before it";
+        t: (-ones(t, &[1, 1])).cholesky() => "cholesky: matrix 0 of the batch is not positive definite: pivot 0 is -1e0 and must be above 0 (where only rounding is to blame, add a small multiple of the identity)";
         t: ones(t, &[2]).backward() => "backward needs a scalar, not shape [2]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: t.gradient(ones(t, &[1]), &[]) => "gradient needs a scalar, not shape [1]: reduce it with sum() or mean(), or give a seed with backward_with";
         t: ones(t, &[2]).backward_with(&tensor![1.0]) => "backward_with: the seed has shape [1], the value [2]; they must be equal";
@@ -442,6 +458,16 @@ fn operations() -> Vec<Operation> {
         |_, a, b| a.kl_div_loss(b, Reduction::Mean),
         |_, a, b| a.nll_loss(&Tensor::zeros(&b.shape()), Reduction::None),
         |_, a, b| a.cross_entropy_loss(&Tensor::zeros(&b.shape()), 0.1, Reduction::Mean),
+        |_, a, _| a.inverse(),
+        |_, a, b| a.solve(b),
+        |_, a, _| a.det(),
+        |_, a, _| a.log_det(),
+        |_, a, _| a.cholesky(),
+        |_, a, _| a.eigh().0,
+        |_, a, _| a.eigh().1,
+        |_, a, _| a.svd().0,
+        |_, a, _| a.svd().1,
+        |_, a, _| a.svd().2,
     ]
 }
 

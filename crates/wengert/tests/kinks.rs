@@ -6,7 +6,7 @@
 //! that are long enough for vector instructions.
 
 use std::path::Path;
-use wengert::{Float, GradientTape, NoGradient, Reduction, Tensor, Var};
+use wengert::{Float, GradientTape, NoGradient, Reduction, Tensor, Var, tensor};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -37,11 +37,18 @@ impl Line {
     }
 }
 
-/// `0`, `-∞`, `[1, 0.5]`; there is one zero and one NaN.
+/// `0`, `-∞`, `[1, 0.5]`, `[[1, 0], [0, 1]]`; there is one zero and one NaN.
 fn show(x: &Tensor<f64>) -> String {
     let number = |x: &f64| format!("{}", if *x == 0.0 { 0.0 } else { *x }).replace("inf", "∞");
-    let all: Vec<String> = x.as_slice().iter().map(number).collect();
-    if x.ndim() == 0 { all.concat() } else { format!("[{}]", all.join(", ")) }
+    let mut all: Vec<String> = x.as_slice().iter().map(number).collect();
+    for &n in x.shape().iter().rev() {
+        all = if n == 0 {
+            vec!["[]".into()]
+        } else {
+            all.chunks(n).map(|x| format!("[{}]", x.join(", "))).collect()
+        };
+    }
+    all.concat()
 }
 
 trait Point {
@@ -57,6 +64,12 @@ impl Point for f64 {
 impl<const N: usize> Point for [f64; N] {
     fn tensor(self) -> Tensor<f64> {
         Tensor::from_vec(self.to_vec(), &[N]).unwrap()
+    }
+}
+
+impl Point for Tensor<f64> {
+    fn tensor(self) -> Tensor<f64> {
+        self
     }
 }
 
@@ -136,8 +149,31 @@ fn first_derivatives() -> Vec<Line> {
         x.relu(); x = 0.0; 0.0; 0.0;
         x.abs(); x = 0.0; 0.0; 0.0;
         x.sign(); x = 0.0; 0.0; 0.0;
+        x.floor(); x = 1.0; 1.0; 0.0;
+        x.ceil(); x = 1.0; 1.0; 0.0;
+        x.trunc(); x = -1.0; -1.0; 0.0;
+        x.round(); x = 0.5; 0.0; 0.0;
+        x.round(); x = 1.5; 2.0; 0.0;
+        x.fract(); x = -1.0; 0.0; 1.0;
+        x.clamp(-1.0, 2.0); x = -1.0; -1.0; 1.0;
+        x.clamp(-1.0, 2.0); x = 2.0; 2.0; 1.0;
+        x.clamp(0.0, INF); x = INF; INF; 1.0;
+        x.clamp(0.0, 1.0); x = NAN; NAN; 1.0;
+        x.relu6(); x = 0.0; 0.0; 0.0;
+        x.relu6(); x = 6.0; 6.0; 0.0;
+        x.relu6(); x = NAN; NAN; NAN;
+        x.hard_tanh(); x = -1.0; -1.0; 0.0;
+        x.hard_tanh(); x = 1.0; 1.0; 0.0;
+        x.hard_sigmoid(); x = -3.0; 0.0; 0.0;
+        x.hard_sigmoid(); x = 3.0; 1.0; 0.0;
+        x.hard_swish(); x = -3.0; 0.0; 0.0;
+        x.hard_swish(); x = 3.0; 3.0; 1.0;
+        x.leaky_relu(0.25); x = 0.0; 0.0; 0.25;
+        x.elu(0.25); x = 0.0; 0.0; 0.25;
         a.maximum(b); a = 1.0, b = 1.0; 1.0; 0.5, 0.5;
         a.maximum(b); a = -INF, b = -INF; -INF; 0.5, 0.5;
+        a.minimum(b); a = 1.0, b = 1.0; 1.0; 0.5, 0.5;
+        a.minimum(b); a = 1.0, b = NAN; NAN; 0.5, 0.5;
         x.max(); x = [1.0, 1.0, 0.0]; 1.0; [0.5, 0.5, 0.0];
         x.max(); x = [2.0, 2.0, 2.0, 2.0]; 2.0; [0.25, 0.25, 0.25, 0.25];
         x.max(); x = [-INF, -INF]; -INF; [0.5, 0.5];
@@ -153,6 +189,7 @@ fn first_derivatives() -> Vec<Line> {
         x.prod(); x = [0.0, 0.0, 3.0]; 0.0; [0.0, 0.0, 0.0];
         x.prod(); x = [INF, 2.0]; INF; [2.0, INF];
         x.cumprod(0); x = [2.0, 0.0, 3.0]; [2.0, 0.0, 0.0]; [1.0, 8.0, 0.0];
+        x.cumprod(0).slice(&[(..1).into()]); x = [1.0, INF]; [1.0]; [1.0, 0.0];
 
         x.sqrt(); x = 0.0; 0.0; INF;
         x.sqrt() * 0.0; x = 0.0; 0.0; 0.0;
@@ -160,11 +197,33 @@ fn first_derivatives() -> Vec<Line> {
         x.sqrt().square(); x = 0.0; 0.0; 0.0;
         x.ln(); x = 0.0; -INF; INF;
         x.ln() * 0.0; x = 0.0; NAN; 0.0;
+        x.ln_1p(); x = -1.0; -INF; INF;
+        x.rsqrt(); x = 0.0; INF; -INF;
+        x.cbrt(); x = 0.0; 0.0; INF;
+        x.acos(); x = 1.0; 0.0; -INF;
+        x.acosh(); x = 1.0; 0.0; INF;
+        x.acosh(); x = 0.5; NAN; NAN;
+        x.atanh(); x = 1.0; INF; INF;
+        x.lgamma(); x = 0.0; INF; -INF;
+        x.lgamma(); x = -1.0; INF; NAN;
+        x.lgamma() * 0.0; x = -1.0; NAN; 0.0;
+        x.digamma(); x = 0.0; -INF; INF;
+        x.digamma(); x = -1.0; NAN; INF;
+        x.polygamma(1); x = -1.0; INF; -INF;
+        x.recip(); x = 0.0; INF; -INF;
         1.0 / x; x = 0.0; INF; -INF;
         a / b; a = 0.0, b = 1.0; 0.0; 1.0, 0.0;
         a / b; a = 1.0, b = 0.0; INF; INF, -INF;
         a / b; a = 0.0, b = 0.0; NAN; INF, NAN;
         a * b; a = 0.0, b = INF; NAN; INF, 0.0;
+        a.hypot(b); a = 0.0, b = 0.0; 0.0; 0.0, 0.0;
+        a.atan2(b); a = 0.0, b = 0.0; 0.0; 0.0, 0.0;
+        a.hypot(b); a = INF, b = 1.0; INF; NAN, 0.0;
+
+        x.ln().where_(&Tensor::scalar(false), x * 2.0); x = 0.0; 0.0; 2.0;
+        x.ln().where_(&Tensor::scalar(false), x * 2.0).sqrt(); x = 0.0; 0.0; INF;
+        x.ln().where_(&Tensor::scalar(true), x * 2.0); x = 0.0; -INF; INF;
+        (x * 2.0).where_(&Tensor::scalar(true), x.digamma()); x = -1.0; -2.0; 2.0;
 
         x.powi(0); x = 0.0; 1.0; 0.0;
         x.powi(1); x = 0.0; 0.0; 1.0;
@@ -184,6 +243,26 @@ fn first_derivatives() -> Vec<Line> {
         x.exp(); x = INF; INF; INF;
         x.tanh(); x = INF; 1.0; 0.0;
         x.sigmoid(); x = -INF; 0.0; 0.0;
+        x.softplus(); x = -INF; 0.0; 0.0;
+        x.softplus(); x = INF; INF; 1.0;
+        x.log_sigmoid(); x = -INF; -INF; 1.0;
+        x.log_sigmoid(); x = INF; 0.0; 0.0;
+        x.silu(); x = -INF; 0.0; 0.0;
+        x.silu(); x = INF; INF; 1.0;
+        x.mish(); x = -INF; 0.0; 0.0;
+        x.mish(); x = INF; INF; 1.0;
+        x.gelu(); x = -INF; 0.0; 0.0;
+        x.gelu(); x = INF; INF; 1.0;
+        x.gelu_tanh(); x = -INF; 0.0; 0.0;
+        x.gelu_tanh(); x = INF; INF; 1.0;
+        x.hard_swish(); x = -INF; 0.0; 0.0;
+        x.elu(1.0); x = -INF; -1.0; 0.0;
+        x.elu(1.0); x = INF; INF; 1.0;
+        x.softsign(); x = INF; NAN; 0.0;
+        x.erf(); x = INF; 1.0; 0.0;
+        x.erfc(); x = INF; 0.0; 0.0;
+        x.sin(); x = INF; NAN; NAN;
+        x.sin() * 0.0; x = INF; NAN; 0.0;
 
         x.softmax(-1).square(); x = [-INF, -INF]; [0.0, 0.0]; [0.0, 0.0];
         x.softmax(-1).square(); x = [0.0, -INF]; [1.0, 0.0]; [0.0, 0.0];
@@ -193,9 +272,20 @@ fn first_derivatives() -> Vec<Line> {
         x.cross_entropy(&Tensor::scalar(1)); x = [0.0, -INF]; INF; [1.0, -1.0];
         x.cross_entropy(&Tensor::scalar(1)); x = [-INF, -INF]; NAN; [0.0, -1.0];
 
-        x.reshape(&[1, 2]).tril(0); x = [1.0, INF]; [1.0, 0.0]; [1.0, 0.0];
-        x.reshape(&[1, 2]).tril(0).ln(); x = [1.0, 2.0]; [0.0, -INF]; [1.0, 0.0];
+        x.reshape(&[1, 2]).tril(0); x = [1.0, INF]; tensor![[1.0, 0.0]]; [1.0, 0.0];
+        x.reshape(&[1, 2]).tril(0).ln(); x = [1.0, 2.0]; tensor![[0.0, -INF]]; [1.0, 0.0];
         x.pad(&[[1, 0]], 0.0).ln(); x = [1.0]; [-INF, 0.0]; [1.0];
+
+        x.det(); x = tensor![[0.0]]; 0.0; tensor![[1.0]];
+        x.det(); x = tensor![[0.0, 0.0], [0.0, 3.0]]; 0.0; tensor![[3.0, 0.0], [0.0, 0.0]];
+        x.det(); x = tensor![[0.0, 0.0], [0.0, 0.0]]; 0.0; tensor![[0.0, 0.0], [0.0, 0.0]];
+        x.log_det(); x = tensor![[0.0]]; -INF; tensor![[NAN]];
+        x.log_det() * 0.0; x = tensor![[0.0]]; NAN; tensor![[0.0]];
+        x.log_det(); x = tensor![[-2.0]]; NAN; tensor![[-0.5]];
+        x.eigh().0.square(); x = tensor![[2.0, 0.0], [0.0, 2.0]]; [4.0, 4.0]; tensor![[4.0, 0.0], [0.0, 4.0]];
+        x.eigh().1; x = tensor![[2.0, 0.0], [0.0, 2.0]]; tensor![[1.0, 0.0], [0.0, 1.0]]; tensor![[NAN, NAN], [NAN, NAN]];
+        x.svd().1; x = tensor![[3.0, 0.0], [0.0, 3.0]]; [3.0, 3.0]; tensor![[1.0, 0.0], [0.0, 1.0]];
+        x.svd().1; x = tensor![[0.0]]; [0.0]; tensor![[1.0]];
 
         x.sum(); x = []; 0.0; [];
         x.mean(); x = []; NAN; [];
@@ -238,6 +328,35 @@ fn higher_derivatives() -> Vec<Line> {
         x.tile(&[3]).prod(); x = 0.0; 0.0; 0.0, 0.0, 6.0;
         x.tile(&[3]).cumprod(0).sum(); x = 0.0; 0.0; 1.0, 2.0, 6.0;
         x.huber_loss(x * 0.0, 1.0, Reduction::None); x = 0.0; 0.0; 0.0, 1.0, 0.0;
+        x.clamp(-1.0, 1.0); x = 1.0; 1.0; 1.0, 0.0, 0.0;
+        x.hard_swish(); x = 3.0; 3.0; 1.0, 0.0, 0.0;
+        x.elu(1.0); x = 0.0; 0.0; 1.0, 1.0, 1.0;
+        x.softsign(); x = 0.0; 0.0; 1.0, 0.0, 0.0;
+        x.silu(); x = 0.0; 0.0; 0.5, 0.5, 0.0;
+        x.asinh(); x = 0.0; 0.0; 1.0, 0.0, -1.0;
+        x.hypot(x); x = 0.0; 0.0; 0.0, 0.0, 0.0;
+        x.atan2(x); x = 0.0; 0.0; 0.0, 0.0, 0.0;
+        x.ln().where_(&Tensor::scalar(false), x.square()); x = 0.0; 0.0; 0.0, 2.0, 0.0;
+        (x * 2.0).where_(&Tensor::scalar(true), x.lgamma()); x = -1.0; -2.0; 2.0, 0.0, 0.0;
+
+        x.sigmoid(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.sigmoid(); x = 1000.0; 1.0; 0.0, 0.0, 0.0;
+        x.log_sigmoid(); x = -1000.0; -1000.0; 1.0, 0.0, 0.0;
+        x.log_sigmoid(); x = 1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.softplus(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.softplus(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.elu(1.0); x = -1000.0; -1.0; 0.0, 0.0, 0.0;
+        x.elu(1.0); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.gelu(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.gelu(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.gelu_tanh(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.gelu_tanh(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.silu(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.silu(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.mish(); x = -1000.0; 0.0; 0.0, 0.0, 0.0;
+        x.mish(); x = 1000.0; 1000.0; 1.0, 0.0, 0.0;
+        x.erfc(); x = -1000.0; 2.0; 0.0, 0.0, 0.0;
+        x.erfc(); x = 1000.0; 0.0; 0.0, 0.0, 0.0;
     }
 }
 
@@ -269,6 +388,35 @@ fn the_page_says_what_is_tested() {
         assert_eq!(on_page, tested, "docs/kinks.md on the left, this file on the right");
     }
     assert_eq!(on_page.len(), tested.len(), "docs/kinks.md and this file have different numbers of lines");
+}
+
+/// Where a slope is a choice, both modes make the same.
+#[test]
+fn forward_mode_has_the_slopes_of_the_table_at_corners() {
+    type Function = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
+    let corners: [(Function, f64, f64); 14] = [
+        (|x| x.relu(), 0.0, 0.0),
+        (|x| x.abs(), 0.0, 0.0),
+        (|x| x.relu6(), 6.0, 0.0),
+        (|x| x.hard_tanh(), -1.0, 0.0),
+        (|x| x.hard_sigmoid(), 3.0, 0.0),
+        (|x| x.hard_swish(), 3.0, 1.0),
+        (|x| x.clamp(-1.0, 2.0), -1.0, 1.0),
+        (|x| x.clamp(-1.0, 2.0), 2.0, 1.0),
+        (|x| x.leaky_relu(0.25), 0.0, 0.25),
+        (|x| x.elu(0.25), 0.0, 0.25),
+        (|x| x.maximum(x * 2.0), 0.0, 1.5),
+        (|x| x.minimum(x * 2.0), 0.0, 1.5),
+        (|x| x.hypot(x * 2.0), 0.0, 0.0),
+        (|x| x.atan2(x * 2.0), 0.0, 0.0),
+    ];
+    for (f, x, slope) in corners {
+        let tape = GradientTape::new();
+        let x = tape.var(x);
+        let y = f(x);
+        assert_eq!(tape.jvp(&[y], &[x], &[Tensor::scalar(1.0)])[0].item(), slope, "{tape}");
+        assert_eq!(y.backward().get(x).map_or(0.0, Tensor::item), slope, "{tape}");
+    }
 }
 
 #[test]

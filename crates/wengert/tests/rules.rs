@@ -8,7 +8,7 @@ mod common;
 
 use common::{Function, assert_close, distinct, from_intervals, uniform};
 use std::collections::BTreeSet;
-use wengert::ops::{Binary, Conv, Index, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
+use wengert::ops::{Binary, Conv, Index, Linalg, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
 use wengert::{ConvOptions, GradientTape, PoolOptions, Span, Tensor, Var, gradcheck, tensor};
 
@@ -55,19 +55,70 @@ const PAIRS: [(&[usize], &[usize]); 14] = [
 type Intervals = &'static [(f64, f64)];
 const BOTH: Intervals = &[(0.2, 1.3), (-1.3, -0.2)];
 const POSITIVE: Intervals = &[(0.4, 2.5)];
+const UNIT: Intervals = &[(0.1, 0.8), (-0.8, -0.1)];
+const ABOVE_ONE: Intervals = &[(1.2, 3.0)];
+/// Around the corners at -3, 0, 3 and 6, at none.
+const PIECES: Intervals = &[(0.2, 2.8), (-2.8, -0.2), (3.2, 5.8), (-5.0, -3.2), (6.2, 8.0)];
+/// Between the poles of Γ.
+const NO_POLES: Intervals = &[(0.3, 4.0), (-0.8, -0.2), (9.0, 12.0), (-2.8, -2.2)];
+/// Between integers.
+const NO_STEPS: Intervals = &[(0.2, 0.45), (-1.8, -1.6), (2.6, 2.9), (-0.4, -0.1)];
 
 fn unary_cases() -> Vec<Case> {
     let table: Vec<(Unary, Function, Intervals)> = vec![
         (Unary::Neg, |v| -v[0], BOTH),
         (Unary::Exp, |v| v[0].exp(), BOTH),
+        (Unary::Exp2, |v| v[0].exp2(), BOTH),
+        (Unary::ExpM1, |v| v[0].exp_m1(), BOTH),
         (Unary::Ln, |v| v[0].ln(), POSITIVE),
+        (Unary::Log2, |v| v[0].log2(), POSITIVE),
+        (Unary::Log10, |v| v[0].log10(), POSITIVE),
+        (Unary::Ln1p, |v| v[0].ln_1p(), UNIT),
         (Unary::Sqrt, |v| v[0].sqrt(), POSITIVE),
+        (Unary::Rsqrt, |v| v[0].rsqrt(), POSITIVE),
+        (Unary::Cbrt, |v| v[0].cbrt(), BOTH),
+        (Unary::Sin, |v| v[0].sin(), BOTH),
+        (Unary::Cos, |v| v[0].cos(), BOTH),
+        (Unary::Tan, |v| v[0].tan(), BOTH),
+        (Unary::Asin, |v| v[0].asin(), UNIT),
+        (Unary::Acos, |v| v[0].acos(), UNIT),
+        (Unary::Atan, |v| v[0].atan(), BOTH),
+        (Unary::Sinh, |v| v[0].sinh(), BOTH),
+        (Unary::Cosh, |v| v[0].cosh(), BOTH),
         (Unary::Tanh, |v| v[0].tanh(), BOTH),
+        (Unary::Asinh, |v| v[0].asinh(), BOTH),
+        (Unary::Acosh, |v| v[0].acosh(), ABOVE_ONE),
+        (Unary::Atanh, |v| v[0].atanh(), UNIT),
+        (Unary::Erf, |v| v[0].erf(), BOTH),
+        (Unary::Erfc, |v| v[0].erfc(), BOTH),
+        (Unary::Lgamma, |v| v[0].lgamma(), NO_POLES),
+        (Unary::Digamma, |v| v[0].digamma(), NO_POLES),
+        (Unary::Polygamma, |v| v[0].polygamma(1), NO_POLES),
+        (Unary::Polygamma, |v| v[0].polygamma(2), NO_POLES),
         (Unary::Sigmoid, |v| v[0].sigmoid(), BOTH),
+        (Unary::LogSigmoid, |v| v[0].log_sigmoid(), BOTH),
+        (Unary::Softplus, |v| v[0].softplus(), BOTH),
+        (Unary::Softsign, |v| v[0].softsign(), BOTH),
         (Unary::Relu, |v| v[0].relu(), BOTH),
+        (Unary::Relu6, |v| v[0].relu6(), PIECES),
+        (Unary::LeakyRelu, |v| v[0].leaky_relu(0.1), BOTH),
+        (Unary::Elu, |v| v[0].elu(0.7), BOTH),
+        (Unary::Selu, |v| v[0].selu(), BOTH),
+        (Unary::Gelu, |v| v[0].gelu(), BOTH),
+        (Unary::GeluTanh, |v| v[0].gelu_tanh(), BOTH),
+        (Unary::Silu, |v| v[0].silu(), BOTH),
+        (Unary::Mish, |v| v[0].mish(), BOTH),
+        (Unary::HardSigmoid, |v| v[0].hard_sigmoid(), PIECES),
+        (Unary::HardSwish, |v| v[0].hard_swish(), PIECES),
+        (Unary::HardTanh, |v| v[0].hard_tanh(), PIECES),
+        (Unary::Clamp, |v| v[0].clamp(-0.6, 1.1), PIECES),
         (Unary::Square, |v| v[0].square(), BOTH),
         (Unary::Abs, |v| v[0].abs(), BOTH),
         (Unary::Sign, |v| v[0].sign() * v[0], BOTH),
+        (Unary::Floor, |v| v[0].floor() * v[0], NO_STEPS),
+        (Unary::Ceil, |v| v[0].ceil() * v[0], NO_STEPS),
+        (Unary::Trunc, |v| v[0].trunc() * v[0], NO_STEPS),
+        (Unary::Round, |v| v[0].round() * v[0], NO_STEPS),
         (Unary::Positive, |v| v[0].positive() * v[0], BOTH),
         (Unary::Plus, |v| v[0] + 1.7, BOTH),
         (Unary::Plus, |v| 1.7 + v[0], BOTH),
@@ -101,10 +152,14 @@ fn binary_function(op: Binary) -> Function {
         Binary::Mul => |v| v[0] * v[1],
         Binary::Div => |v| v[0] / v[1],
         Binary::Pow => |v| v[0].pow(v[1]),
+        Binary::Atan2 => |v| v[0].atan2(v[1]),
+        Binary::Hypot => |v| v[0].hypot(v[1]),
         Binary::Maximum => |v| v[0].maximum(v[1]),
+        Binary::Minimum => |v| v[0].minimum(v[1]),
         Binary::Wins => |v| v[0].wins(v[1]) * v[0],
         Binary::Equal => |v| v[0].equal(v[1]) + v[1],
         Binary::Mul0 => |v| v[0].mul0(v[1]),
+        Binary::Keep => |v| v[0].positive().keep(v[1]),
         other => panic!("{other:?} needs a line here"),
     }
 }
@@ -114,7 +169,9 @@ fn binary_cases() -> Vec<Case> {
     for &op in Binary::ALL {
         let f = binary_function(op);
         let input = |shape: &[usize], i: usize| match op {
-            Binary::Maximum | Binary::Wins | Binary::Equal => distinct(shape, 0.5 * i as f64, 1),
+            Binary::Maximum | Binary::Minimum | Binary::Wins | Binary::Equal => {
+                distinct(shape, 0.5 * i as f64, 1)
+            }
             Binary::Pow if i == 0 => from_intervals(shape, POSITIVE, 2),
             _ => from_intervals(shape, BOTH, 3 + i as u64),
         };
@@ -283,8 +340,14 @@ fn sort_cases() -> Vec<Case> {
     table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
 }
 
+/// The sums that the sweep of a recurrence with the factors v[1] records.
+fn recurrence0<'t>(y_bar: Var<'t, f64>, factors: Var<'t, f64>, axis: isize) -> Var<'t, f64> {
+    let zeros = y_bar.tape().var(Tensor::zeros(&y_bar.shape()));
+    y_bar.tape().gradient((zeros.recurrence(factors, axis, true) * y_bar).sum(), &[zeros])[0]
+}
+
 fn scan_cases() -> Vec<Case> {
-    let table: [(Scan, Function, Vec<&[usize]>); 15] = [
+    let table: [(Scan, Function, Vec<&[usize]>); 17] = [
         (Scan::Sum, |v| v[0].cumsum(0), vec![&[4]]),
         (Scan::Sum, |v| v[0].cumsum(1), vec![&[2, 3, 4]]),
         (Scan::Sum, |v| v[0].cumsum(-1), vec![&[2, 3, 4]]),
@@ -297,6 +360,8 @@ fn scan_cases() -> Vec<Case> {
         (Scan::Recurrence, |v| v[0].recurrence(v[0], -1, true), vec![&[2, 3]]),
         (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, false), vec![&[0, 2], &[0, 2]]),
         (Scan::Recurrence, |v| v[0].recurrence(v[1], 0, true), vec![&[1, 2], &[1, 2]]),
+        (Scan::Recurrence0, |v| recurrence0(v[0], v[1], 0), vec![&[5], &[5]]),
+        (Scan::Recurrence0, |v| recurrence0(v[0], v[1], 1), vec![&[2, 4, 3], &[4, 1]]),
         (Scan::Recurrence, |v| v[0].cumprod(0), vec![&[4]]),
         (Scan::Recurrence, |v| v[0].cumprod(1), vec![&[2, 4, 3]]),
         (Scan::Recurrence, |v| v[0].cumprod(-1), vec![&[3, 1]]),
@@ -354,6 +419,15 @@ fn product_tn<'t>(a: Var<'t, f64>, y_bar: Var<'t, f64>, b: Var<'t, f64>) -> Var<
     a.tape().gradient((a.matmul(b) * y_bar).sum(), &[b])[0]
 }
 
+/// true, false, true, ..
+fn alternate(shape: &[usize]) -> Tensor<bool> {
+    let mut next = false;
+    Tensor::from_fn(shape, |_| {
+        next = !next;
+        next
+    })
+}
+
 fn product_cases() -> Vec<Case> {
     let table: Vec<(&str, &str, Function, Vec<&[usize]>)> = vec![
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[4, 5]]),
@@ -386,6 +460,12 @@ fn product_cases() -> Vec<Case> {
         ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[2, 3, 4], &[1, 4], &[1]]),
         ("linear", "= linear ", |v| v[0].linear(v[1], v[2]), vec![&[0, 4], &[5, 4], &[5]]),
         ("linear", "= linear ", |v| v[0].linear(v[0], v[1]), vec![&[3, 3], &[3]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[4]), v[1]), vec![&[3, 4], &[3, 4]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[3, 4]), v[1]), vec![&[4], &[3, 1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[2, 1, 4]), v[1]), vec![SCALAR, &[3, 1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[]), v[1]), vec![SCALAR, SCALAR]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[0]), v[1]), vec![&[2, 0], &[1]]),
+        ("where", "= where ", |v| v[0].where_(&alternate(&[3]), v[0]), vec![&[3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&tensor![2, 0]), vec![&[2, 3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy_rows(&tensor![2, 0]), vec![&[2, 3]]),
         ("cross_entropy", "= cross_entropy ", |v| v[0].cross_entropy(&Tensor::scalar(1)), vec![&[3]]),
@@ -512,6 +592,85 @@ fn pool_cases() -> Vec<Case> {
     table.into_iter().map(|(name, f, shapes)| named(name, f, inputs(shapes))).collect()
 }
 
+/// v + 2·1, which is regular: elements of v are within ±1, and no larger than 0.4 beside it.
+fn regular<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
+    let n = v.shape()[v.shape().len() - 1];
+    0.4 * v + v.tape().constant(Tensor::eye(n)) * 2.0
+}
+
+/// Symmetric, with eigenvalues that are apart: near 0, 3, 6, ..
+fn apart<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
+    let n = v.shape()[v.shape().len() - 1];
+    let diagonal = Tensor::from_fn(&[n, n], |i| if i[0] == i[1] { 3.0 * i[0] as f64 } else { 0.0 });
+    0.5 * v + v.tape().constant(diagonal)
+}
+
+/// V·tanh(w)·Vᵀ, whose value does not depend on the signs of eigenvectors.
+fn tanh_of_matrix<'t>(a: Var<'t, f64>) -> Var<'t, f64> {
+    let (w, v) = a.eigh();
+    let row: Vec<usize> = w.shape().iter().copied().chain([1]).collect();
+    (v * w.tanh().reshape(&row).transpose(-1, -2)).matmul(v.transpose(-1, -2))
+}
+
+/// U·tanh(s)·Vᵀ, whose value does not depend on the signs of singular vectors.
+fn tanh_of_singular_values<'t>(a: Var<'t, f64>) -> Var<'t, f64> {
+    let (u, s, vt) = a.svd();
+    let row: Vec<usize> = s.shape().iter().copied().chain([1]).collect();
+    (u * s.tanh().reshape(&row).transpose(-1, -2)).matmul(vt)
+}
+
+fn linalg_cases() -> Vec<Case> {
+    let table: Vec<(Linalg, Function, Vec<&[usize]>)> = vec![
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[3, 3]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[2, 1, 2, 2]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[1, 1]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[0, 0]]),
+        (Linalg::Inverse, |v| regular(v[0]).inverse(), vec![&[0, 2, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[3, 3], &[3, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[3, 3], &[3]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[4, 2, 2], &[4, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[4, 2, 2], &[2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 2], &[3, 2, 1]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 1, 2, 2], &[3, 2, 3]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[2, 2], &[2, 0]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[1]), vec![&[0, 0], &[0, 2]]),
+        (Linalg::Solve, |v| regular(v[0]).solve(v[0]), vec![&[3, 3]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[3, 3]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[2, 3, 4, 4]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[1, 1]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[0, 0]]),
+        (Linalg::Det, |v| v[0].det(), vec![&[2, 0, 0]]),
+        // Of rank 1 and 2: the second and first derivatives of a cube's volume are not 0.
+        (Linalg::Det, |v| v[0].matmul(v[1]).det(), vec![&[3, 2], &[2, 3]]),
+        (Linalg::Det, |v| (v[0] * v[1]).det(), vec![&[3, 1], &[3]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[3, 3]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[2, 2, 2]]),
+        (Linalg::LogDet, |v| regular(v[0]).log_det(), vec![&[0, 0]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[3, 3]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[2, 3, 2, 2]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[1, 1]]),
+        (Linalg::Cholesky, |v| regular(v[0]).cholesky(), vec![&[0, 0]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().0, vec![&[4, 4]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().0, vec![&[2, 1, 2, 2]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().1, vec![&[3, 3]]),
+        (Linalg::Eigh, |v| apart(v[0]).eigh().1, vec![&[0, 0]]),
+        (Linalg::Eigh, |v| tanh_of_matrix(apart(v[0])), vec![&[3, 3]]),
+        (Linalg::Eigh, |v| tanh_of_matrix(v[0]), vec![&[2, 2, 2]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[3, 3]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[2, 4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().1, vec![&[1, 3]]),
+        (Linalg::Svd, |v| v[0].svd().0, vec![&[4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().2, vec![&[4, 2]]),
+        (Linalg::Svd, |v| v[0].svd().2, vec![&[0, 3]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[3, 3]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[2, 4, 2]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[2, 4]]),
+        (Linalg::Svd, |v| tanh_of_singular_values(v[0]), vec![&[3, 1]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(60..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| case(op, op.name(), f, inputs(shapes))).collect()
+}
+
 fn all_cases() -> Vec<Case> {
     let families = [
         unary_cases(),
@@ -526,6 +685,7 @@ fn all_cases() -> Vec<Case> {
         product_cases(),
         conv_cases(),
         pool_cases(),
+        linalg_cases(),
     ];
     families.into_iter().flatten().collect()
 }
@@ -540,9 +700,11 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Sort::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Scan::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
+    all.extend(Linalg::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Conv::ALL.iter().map(|op| op.name().to_string()));
     all.extend(Pool2d::ALL.iter().map(|op| op.name().to_string()));
-    let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "cross_entropy", "detach", "dropout"];
+    let others =
+        ["matmul NN", "matmul NT", "matmul TN", "linear", "where", "cross_entropy", "detach", "dropout"];
     all.extend(others.map(String::from));
     all
 }
@@ -631,10 +793,14 @@ fn an_operand_used_twice_gets_both_contributions() {
             Binary::Mul => |v| (v[0] * v[0]) * v[0],
             Binary::Div => |v| (v[0] / v[0]) * v[0],
             Binary::Pow => |v| v[0].pow(v[0]) * v[0],
+            Binary::Atan2 => |v| v[0].atan2(v[0]) * v[0],
+            Binary::Hypot => |v| v[0].hypot(v[0]) * v[0],
             Binary::Maximum => |v| v[0].maximum(v[0]) * v[0],
+            Binary::Minimum => |v| v[0].minimum(v[0]) * v[0],
             Binary::Wins => |v| v[0].wins(v[0]) * v[0],
             Binary::Equal => |v| v[0].equal(v[0]) * v[0],
             Binary::Mul0 => |v| v[0].mul0(v[0]) * v[0],
+            Binary::Keep => |v| v[0].keep(v[0]) * v[0],
             other => panic!("{other:?} needs a line here"),
         };
         for shape in [SCALAR, &[4], &[2, 3]] {
@@ -688,6 +854,27 @@ fn third_derivatives_are_those_of_the_textbook() {
         &derivatives(|x| x.sigmoid(), x, 3),
         &[ds, ds * (1.0 - 2.0 * s), ds * (1.0 - 6.0 * s + 6.0 * s * s)],
     );
+    let r = 1.0 / (x * x + 1.0);
+    assert_all_close(
+        &derivatives(|x| x.asinh(), x, 3),
+        &[r.sqrt(), -x * r.powf(1.5), (2.0 * x * x - 1.0) * r.powf(2.5)],
+    );
+    let (above, r) = (1.6f64, 1.0 / (1.6f64 * 1.6 - 1.0));
+    assert_all_close(
+        &derivatives(|x| x.acosh(), above, 3),
+        &[r.sqrt(), -above * r.powf(1.5), (2.0 * above * above + 1.0) * r.powf(2.5)],
+    );
+    let density = std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp();
+    assert_all_close(
+        &derivatives(|x| x.erf(), x, 3),
+        &[density, -2.0 * x * density, (4.0 * x * x - 2.0) * density],
+    );
+    // -γ, ζ(2) and -2·ζ(3): Euler's constant, Basel's problem, Apéry's constant.
+    assert_all_close(
+        &derivatives(|x| x.lgamma(), 1.0, 3),
+        &[-0.577_215_664_901_532_9, std::f64::consts::PI.powi(2) / 6.0, -2.404_113_806_319_188_6],
+    );
+    assert_all_close(&derivatives(|x| x.softplus(), x, 3), &[s, ds, ds * (1.0 - 2.0 * s)]);
     // d/dx of x·|x| is 2|x|, of a pair 2·sign, then 0.
     assert_all_close(&derivatives(|x| x * x.abs(), -x, 3), &[2.0 * x, -2.0, 0.0]);
 }

@@ -86,6 +86,14 @@ fn numbers_and_attributes_print_where_they_belong() {
     assert_eq!(after(x / 2.0), "div %0, 2");
     assert_eq!(after(2.0 / x), "div 2, %0");
     assert_eq!(after(x.powi(-3)), "powi %0, -3");
+    assert_eq!(after(x.recip()), "div 1, %0");
+    assert_eq!(after(x.leaky_relu(0.01)), "leaky_relu %0, 0.01");
+    assert_eq!(after(x.polygamma(2)), "polygamma %0, 2");
+    assert_eq!(after(x.clamp(-0.5, f64::INFINITY)), "clamp %0, -0.5, inf");
+    assert_eq!(
+        after(x.where_(&Tensor::scalar(true), x * 2.0)),
+        format!("where %{}, %0, %{}", tape.len() - 2, tape.len() - 3)
+    );
     assert_eq!(after(x.sum()), "sum %0");
     assert_eq!(after(x.sum_axes(&[0, -1], false)), "sum %0, axes=[0, 2]");
     assert_eq!(after(x.softmax(1)), "softmax %0, axes=[1]");
@@ -139,6 +147,8 @@ fn every_method_records_at_its_callers_line() {
     let _ = (x + 1.0, x - 1.0, x * 2.0, x / 2.0, 1.0 + x, 1.0 - x, 2.0 * x, 2.0 / x);
     let _ = (x.exp(), x.ln(), x.sqrt(), x.tanh(), x.sigmoid(), x.relu(), x.square(), x.abs(), x.sign());
     let _ = (x.powi(2), x.powf(2.0), x.pow(c), x.maximum(c), x.detach());
+    let _ = (x.recip(), x.fract(), x.leaky_relu(0.1), x.elu(1.0), x.clamp(0.0, 1.0), x.polygamma(1));
+    let _ = (x.minimum(c), x.atan2(c), x.hypot(c), x.where_(&tensor![true, false], c));
     let _ = (x.sum(), x.mean(), x.max(), x.logsumexp());
     let _ = (x.sum_axes(&[0], true), x.mean_axes(&[0], true));
     let _ = (x.max_axes(&[0], true), x.logsumexp_axes(&[0], true));
@@ -149,9 +159,9 @@ fn every_method_records_at_its_callers_line() {
     let _ = (x.matmul(x), x.try_matmul(x), x.matmul_nt(w), x.linear(w, b));
     let _ = (x.cross_entropy(&labels), x.cross_entropy_rows(&labels), x.try_cross_entropy_rows(&labels));
     let places = places(&tape, from);
-    // cross_entropy is two nodes.
-    assert_eq!(places.len(), 53);
-    assert!(places.is_sorted() && places[0] == first + 1 && places[52] == line!() - 4, "{places:?}");
+    // fract, where_ and cross_entropy are two nodes.
+    assert_eq!(places.len(), 65);
+    assert!(places.is_sorted() && places[0] == first + 1 && places[64] == line!() - 4, "{places:?}");
 }
 
 #[test]

@@ -22,10 +22,12 @@ mod conv;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+pub(crate) mod erf;
 mod fold;
 mod fused;
 mod gemm;
 pub(crate) mod index;
+pub(crate) mod linalg;
 mod logsumexp;
 pub(crate) mod math;
 pub(crate) mod movement;
@@ -38,6 +40,7 @@ mod pooling;
 mod scan;
 mod simd;
 mod softmax;
+pub(crate) mod special;
 #[cfg(test)]
 mod tests;
 mod thin;
@@ -45,6 +48,7 @@ mod update;
 mod windows;
 
 use crate::element::Element;
+use crate::ops::Linalg;
 use crate::ops::{Binary, Conv, Elementwise, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
@@ -53,6 +57,7 @@ use std::ops::AddAssign;
 
 pub use conv::ConvSizes;
 pub use dropout::Mask;
+pub use linalg::Systems;
 pub use update::{update, update_into};
 pub use windows::{Slide, Windows};
 
@@ -149,8 +154,9 @@ pub trait Kernels: Element {
 
     /// yⱼ = xⱼ + yⱼ₋₁ in each group, from its end if `reverse`.
     fn cumsum(x: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
-    /// yⱼ = xⱼ + aⱼ·yⱼ₋₁ in each group, a being `factors`; from its end if `reverse`.
-    fn recurrence(x: &[Self], factors: &[Self], g: Groups, reverse: bool, out: &mut [Self]);
+    /// yⱼ = xⱼ + yⱼ₋₁·aⱼ in each group of x and a, from its end if `reverse`; if `mul0`, a yⱼ₋₁ of 0
+    /// makes any product 0.
+    fn recurrence(mul0: bool, x_a: [&[Self]; 2], g: Groups, reverse: bool, out: &mut [Self]);
     /// Zeros of shape `g`, with the rows of `x`, of shape `[g.outer, indices.len(), g.inner]`,
     /// added where `indices` say.
     fn index_add(x: &[Self], g: Groups, indices: &[usize], out: &mut [Self]);
@@ -180,6 +186,12 @@ pub trait Kernels: Element {
 
     /// `out` = x / (1 - rate) where the mask keeps it, else 0.
     fn dropout(x: &[Self], mask: Mask, out: &mut [Self]);
+
+    /// `out = op(a)`, for each `[rows, cols]` of a batch; see [`Linalg`] for what an operation gives.
+    /// NaN where there is no result.
+    fn linalg(op: Linalg, a: &[Self], rows: usize, cols: usize, out: &mut [Self]);
+    /// x of each system a·x = b; NaN where the matrix is singular.
+    fn solve(systems: Systems<Self>, out: &mut [Self]);
 }
 
 /// The loops of derivative rules, for one element type.
@@ -291,8 +303,8 @@ macro_rules! kernels {
             fn cumsum(x: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
                 scan::cumsum(x, g, reverse, out);
             }
-            fn recurrence(x: &[$t], factors: &[$t], g: Groups, reverse: bool, out: &mut [$t]) {
-                scan::recurrence(x, factors, g, reverse, out);
+            fn recurrence(mul0: bool, x_a: [&[$t]; 2], g: Groups, reverse: bool, out: &mut [$t]) {
+                scan::recurrence(mul0, x_a, g, reverse, out);
             }
             fn index_add(x: &[$t], g: Groups, indices: &[usize], out: &mut [$t]) {
                 index::add(x, g, indices, out);
@@ -320,6 +332,12 @@ macro_rules! kernels {
             }
             fn dropout(x: &[$t], mask: Mask, out: &mut [$t]) {
                 dropout::dropout(x, mask, out);
+            }
+            fn linalg(op: Linalg, a: &[$t], rows: usize, cols: usize, out: &mut [$t]) {
+                linalg::run(Level::current(), op, a, rows, cols, out);
+            }
+            fn solve(systems: Systems<$t>, out: &mut [$t]) {
+                linalg::solve(Level::current(), systems, out);
             }
         }
 

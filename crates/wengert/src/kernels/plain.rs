@@ -6,7 +6,9 @@
 use super::{
     ConvSizes, Groups, Kernels, Mask, Matrix, Operand, Windows, conv, index, pooling, scan, windows,
 };
+use super::{Systems, linalg};
 use crate::dual::Dual;
+use crate::ops::Linalg;
 use crate::ops::{Binary, Conv, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
@@ -109,8 +111,8 @@ impl Kernels for Dual {
     fn cumsum(x: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
         scan::cumsum(x, g, reverse, out);
     }
-    fn recurrence(x: &[Dual], factors: &[Dual], g: Groups, reverse: bool, out: &mut [Dual]) {
-        scan::recurrence(x, factors, g, reverse, out);
+    fn recurrence(mul0: bool, x_a: [&[Dual]; 2], g: Groups, reverse: bool, out: &mut [Dual]) {
+        scan::recurrence(mul0, x_a, g, reverse, out);
     }
     fn index_add(x: &[Dual], g: Groups, indices: &[usize], out: &mut [Dual]) {
         index::add(x, g, indices, out);
@@ -151,5 +153,11 @@ impl Kernels for Dual {
         mask.each(0, x.len(), |i, kept| {
             out[i] = if kept { x[i].times(mask.scale()) } else { Dual::default() };
         });
+    }
+    fn linalg(op: Linalg, a: &[Dual], rows: usize, cols: usize, out: &mut [Dual]) {
+        linalg::forward::run(op, a, rows, cols, out);
+    }
+    fn solve(systems: Systems<Dual>, out: &mut [Dual]) {
+        linalg::forward::solve(systems, out);
     }
 }

@@ -37,13 +37,16 @@ pub(super) fn cumsum<T: Real + Send + Sync>(x: &[T], g: Groups, reverse: bool, o
     scan(x, g, reverse, out, |y, i| y + x[i]);
 }
 
-/// yⱼ = xⱼ + aⱼ·yⱼ₋₁; the first factor is not read.
+/// yⱼ = xⱼ + yⱼ₋₁·aⱼ, the product being `mul0` if so asked; the first factor is not read.
 pub(super) fn recurrence<T: Real + Send + Sync>(
-    x: &[T],
-    factors: &[T],
+    mul0: bool,
+    [x, factors]: [&[T]; 2],
     g: Groups,
     reverse: bool,
     out: &mut [T],
 ) {
-    scan(x, g, reverse, out, |y, i| x[i] + factors[i] * y);
+    match mul0 {
+        false => scan(x, g, reverse, out, |y, i| x[i] + y * factors[i]),
+        true => scan(x, g, reverse, out, |y, i| x[i] + y.mul0(factors[i])),
+    }
 }

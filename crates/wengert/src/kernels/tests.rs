@@ -187,7 +187,7 @@ macro_rules! tests_for {
 
             #[test]
             fn unary_kernels_equal_their_rules_at_any_length() {
-                for len in (0..36).chain([63, 65, 1000, 3 * parallel::GRAIN + 5]) {
+                for len in (0..36).chain([63, 65, 1000, parallel::GRAIN + 5]) {
                     unary_kernels(&numbers(len as u64, len), &numbers(len as u64 + 1, len));
                 }
             }
@@ -294,8 +294,10 @@ macro_rules! tests_for {
                     });
                     let sums = among_threads(|| written(x.len(), |out| scan::cumsum(&x, g, reverse, out)));
                     assert_near(&sums, &by(true), 20.0 * $tolerance * g.n as f64);
-                    let run = |out: &mut [$t]| scan::recurrence(&x, &factors, g, reverse, out);
-                    assert_near(&among_threads(|| written(x.len(), run)), &by(false), 20.0 * $tolerance * g.n as f64);
+                    for mul0 in [false, true] {
+                        let run = |out: &mut [$t]| scan::recurrence(mul0, [&x, &factors], g, reverse, out);
+                        assert_near(&among_threads(|| written(x.len(), run)), &by(false), 20.0 * $tolerance * g.n as f64);
+                    }
                 }
             }
 
@@ -615,6 +617,37 @@ macro_rules! tests_for {
                 assert_eq!(kept(Mask { rate: 0.0, ..mask }), x.len() as f64);
                 let other = Mask { stream: 4, ..mask };
                 assert_ne!(written(x.len(), |out| dropout::dropout(&x, other, out)), y);
+            }
+
+            /// Batches that are cut among threads, and single matrices, which are not.
+            #[test]
+            fn linear_algebra_has_equal_bits_everywhere() {
+                for (batch, n) in [(900, 4), (2, 33), (1, 70), (3, 1), (3, 0)] {
+                    let a: Vec<$t> = numbers(5, batch * n * n);
+                    for &op in Linalg::ALL.iter().filter(|&&op| op != Linalg::Solve) {
+                        let size = linalg::size_of_result(op, n, n);
+                        everywhere(|level| written(batch * size, |out| linalg::run(level, op, &a, n, n, out)));
+                    }
+                    let (k, pairs) = (2, (0..batch).map(|i| (i / 2, batch - 1 - i)).collect::<Vec<_>>());
+                    let b: Vec<$t> = numbers(6, batch * n * k);
+                    let systems = Systems { a: &a, b: &b, n, k, pairs: &pairs };
+                    everywhere(|level| written(b.len(), |out| linalg::solve(level, systems, out)));
+                }
+            }
+
+            #[test]
+            fn solutions_solve_their_systems() {
+                for n in [1, 2, 5, 64] {
+                    let mut a: Vec<$t> = numbers(7, n * n);
+                    a.iter_mut().step_by(n + 1).for_each(|x| *x += 3.0 * n as $t);
+                    let b: Vec<$t> = numbers(8, n * 3);
+                    let systems = Systems { a: &a, b: &b, n, k: 3, pairs: &[(0, 0)] };
+                    let x = written(n * 3, |out| $t::solve(systems, out));
+                    let of = |data, cols| Matrix { data, rows: n, cols, row_stride: cols, col_stride: 1 };
+                    let back: Vec<$t> = naive::gemm(of(&a, n), of(&x, 3)).into_iter().map(|x| x as $t).collect();
+                    let want: Vec<f64> = b.iter().map(|&b| b.to_f64()).collect();
+                    assert_near(&back, &want, 30.0 * $tolerance);
+                }
             }
 
             #[test]

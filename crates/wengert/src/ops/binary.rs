@@ -38,10 +38,14 @@ binary! {
     Mul "mul" #[doc = "a · b"],
     Div "div" #[doc = "a / b"],
     Pow "pow" #[doc = "a to the power b."],
+    Atan2 "atan2" #[doc = "The angle of the point (b, a) to the x axis; slopes 0 at the origin."],
+    Hypot "hypot" #[doc = "√(a² + b²), with slopes 0 at the origin."],
     Maximum "maximum" #[doc = "The larger; equal operands share the gradient half and half."],
+    Minimum "minimum" #[doc = "The smaller; equal operands share the gradient half and half."],
     Wins "wins" #[doc = "1 where a > b, ½ where equal, 0 where a < b; no derivative."],
     Equal "equal" #[doc = "1 where a = b, else 0; no derivative."],
     Mul0 "mul0" #[doc = "a · b, but 0 where a is 0: the product that derivative rules use."],
+    Keep "keep" #[doc = "b, but 0 where a is 0: a select by the mask a, which gets no gradient."],
 }
 
 impl Binary {
@@ -54,10 +58,14 @@ impl Binary {
             Binary::Mul => a * b,
             Binary::Div => a / b,
             Binary::Pow => a.pow(b),
+            Binary::Atan2 => a.atan2(b),
+            Binary::Hypot => a.hypot(b),
             Binary::Maximum => a.maximum(b),
+            Binary::Minimum => -(-a).maximum(-b),
             Binary::Wins => a.wins(b),
             Binary::Equal => a.equal(b),
             Binary::Mul0 => a.mul0(b),
+            Binary::Keep => a.keep(b),
         }
     }
 
@@ -73,8 +81,15 @@ impl Binary {
             (Binary::Div, _) => y_bar.mul0(-(y / b)),
             (Binary::Pow, 0) => y_bar.mul0(b.mul0(a.pow(b.plus(-1.0)))),
             (Binary::Pow, _) => y_bar.mul0(y.mul0(a.ln())),
-            (Binary::Maximum, 0) => y_bar * a.wins(b),
-            (Binary::Maximum, _) => y_bar * b.wins(a),
+            (Binary::Atan2, 0) => y_bar.mul0(over_square(b, a.hypot(b))),
+            (Binary::Atan2, _) => y_bar.mul0(-over_square(a, a.hypot(b))),
+            (Binary::Hypot, 0) => y_bar.mul0(over(a, y)),
+            (Binary::Hypot, _) => y_bar.mul0(over(b, y)),
+            (Binary::Maximum, 0) | (Binary::Minimum, 1) => y_bar * a.wins(b),
+            (Binary::Maximum, _) | (Binary::Minimum, _) => y_bar * b.wins(a),
+            (Binary::Keep, 1) => a.keep(y_bar),
+            // Zeros of ȳ's shape.
+            (Binary::Keep, _) => y_bar.number(0.0).mul0(y_bar),
             (Binary::Wins | Binary::Equal, _) => y_bar.number(0.0),
         }
     }
@@ -83,4 +98,17 @@ impl Binary {
     pub(crate) const fn is_flat(self) -> bool {
         matches!(self, Binary::Wins | Binary::Equal)
     }
+}
+
+/// a / h, but 0 where h is 0, and every derivative of it too: norms have no direction at the origin.
+#[inline(always)]
+fn over<R: Real>(a: R, h: R) -> R {
+    let zero = h.equal(h.number(0.0));
+    (-zero).plus(1.0).keep(a / (h + zero))
+}
+
+/// a / h², whose square neither overflows nor vanishes.
+#[inline(always)]
+fn over_square<R: Real>(a: R, h: R) -> R {
+    over(over(a, h), h)
 }

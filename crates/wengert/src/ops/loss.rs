@@ -91,14 +91,6 @@ fn same_shape(op: &'static str, x: &Shape, target: &Shape) -> Result<(), ShapeEr
     ShapeError::expected(op, format!("a target of the value's shape {x}"), target.to_string())
 }
 
-/// ln(1 + eˣ) = m + ln(eˣ⁻ᵐ + e⁻ᵐ), whatever m: with m = max(x, 0) nothing overflows, and since m is
-/// a constant to the rules, no corner at 0 gets into any derivative.
-#[track_caller]
-fn softplus<T: Float>(x: Var<'_, T>) -> Var<'_, T> {
-    let m = x.relu().detach();
-    m + ((x - m).exp() + (-m).exp()).ln()
-}
-
 impl<'t, T: Float> Var<'t, T> {
     /// Mean over rows of -ln softmax(logits)\[label\], from logits `[.., classes]`.
     ///
@@ -203,8 +195,7 @@ impl<'t, T: Float> Var<'t, T> {
             panic!("huber_loss: expected a delta above 0, got {delta}");
         }
         // With q = d, but no further than delta from 0, it is q·(d - q/2), which is smooth at 0.
-        let bound = self.tape().constant(T::from_f64(-delta));
-        let q = -(-d.maximum(bound)).maximum(bound);
+        let q = d.clamp(-delta, delta);
         (q * (d - q * 0.5)).reduced(reduction)
     }
 
@@ -218,7 +209,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn bce_loss(self, target: impl IntoVar<'t, T>, reduction: Reduction) -> Var<'t, T> {
         let target = self.target("bce_loss", target);
         let least = self.tape().constant(T::from_f64(-100.0));
-        let (ln_p, ln_q) = (self.ln().maximum(least), (1.0 - self).ln().maximum(least));
+        let (ln_p, ln_q) = (self.ln().maximum(least), (-self).ln_1p().maximum(least));
         ((target - 1.0) * ln_q - target * ln_p).reduced(reduction)
     }
 
@@ -239,7 +230,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn bce_with_logits_loss(self, target: impl IntoVar<'t, T>, reduction: Reduction) -> Var<'t, T> {
         let target = self.target("bce_with_logits_loss", target);
-        (softplus(self) - target * self).reduced(reduction)
+        (self.softplus() - target * self).reduced(reduction)
     }
 
     /// [`cross_entropy_rows`](Var::cross_entropy_rows), reduced, with targets that give

@@ -181,7 +181,7 @@ fn transposed(shape: &Shape, transpose: bool) -> Shape {
     (0..shape.len()).map(|i| shape[swap(i)]).collect()
 }
 
-fn batch_of(shape: &Shape) -> Shape {
+pub(super) fn batch_of(shape: &Shape) -> Shape {
     shape[..shape.len() - 2].iter().copied().collect()
 }
 
@@ -192,7 +192,7 @@ fn matrix<T: Kernels>(data: &[T], rows: usize, cols: usize, transposed: bool) ->
 }
 
 /// The position in a batch of shape `own` that position `i` of the broadcast batch reads.
-fn broadcast_index(mut i: usize, batch: &Shape, own: &Shape) -> usize {
+pub(super) fn broadcast_index(mut i: usize, batch: &Shape, own: &Shape) -> usize {
     let missing = batch.len() - own.len();
     let (mut index, mut stride) = (0, 1);
     for axis in (0..batch.len()).rev() {

@@ -25,8 +25,11 @@ use crate::var::Var;
 pub enum Scan {
     /// yⱼ = xⱼ + yⱼ₋₁
     Sum,
-    /// yⱼ = xⱼ + aⱼ·yⱼ₋₁, of operands x and a of one shape; the first factor is not read.
+    /// yⱼ = xⱼ + yⱼ₋₁·aⱼ, of operands x and a of one shape; the first factor is not read.
     Recurrence,
+    /// The same with `mul0`, so that a yⱼ₋₁ of 0 makes any product 0: the one that derivative rules
+    /// use.
+    Recurrence0,
 }
 
 /// Along which axis a scan runs, and from which end.
@@ -40,13 +43,14 @@ pub struct Along {
 
 impl Scan {
     /// Every operation of this family.
-    pub const ALL: &[Scan] = &[Scan::Sum, Scan::Recurrence];
+    pub const ALL: &[Scan] = &[Scan::Sum, Scan::Recurrence, Scan::Recurrence0];
 
     /// The name on the tape.
     pub const fn name(self) -> &'static str {
         match self {
             Scan::Sum => "cumsum",
             Scan::Recurrence => "recurrence",
+            Scan::Recurrence0 => "recurrence0",
         }
     }
 
@@ -72,13 +76,15 @@ impl Scan {
         let groups = along(axis as usize, x.shape());
         pool.build(x.shape().clone(), |out| match self {
             Scan::Sum => T::cumsum(x.as_slice(), groups, reverse, out),
-            Scan::Recurrence => {
-                T::recurrence(x.as_slice(), inputs[1].as_slice(), groups, reverse, out);
+            Scan::Recurrence | Scan::Recurrence0 => {
+                let operands = [x.as_slice(), inputs[1].as_slice()];
+                T::recurrence(self == Scan::Recurrence0, operands, groups, reverse, out);
             }
         })
     }
 
-    /// Sum: x̄ⱼ = ȳⱼ + x̄ⱼ₊₁. Recurrence: x̄ⱼ = ȳⱼ + aⱼ₊₁·x̄ⱼ₊₁ and āⱼ = x̄ⱼ·yⱼ₋₁.
+    /// Sum: x̄ⱼ = ȳⱼ + x̄ⱼ₊₁. Recurrence: x̄ⱼ = ȳⱼ + x̄ⱼ₊₁·aⱼ₊₁ and āⱼ = x̄ⱼ·yⱼ₋₁, the products being
+    /// `mul0`.
     pub(crate) fn vjp<T: Float, V: TensorOps<T>>(
         self,
         Along { axis, reverse }: Along,
@@ -88,9 +94,9 @@ impl Scan {
         y_bar: V,
         into: &mut Adjoint<V>,
     ) {
-        let back = Op::Scan(self, Along { axis, reverse: !reverse });
+        let back = Along { axis, reverse: !reverse };
         if self == Scan::Sum {
-            return into.add(V::apply(back, &[&y_bar]));
+            return into.add(V::apply(Op::Scan(Scan::Sum, back), &[&y_bar]));
         }
         let (full, axis) = (y.shape(), axis as usize);
         let rest = full[axis].saturating_sub(1);
@@ -103,7 +109,7 @@ impl Scan {
             x.view(View::Unslice, &list)
         };
         let factors = placed(&part(&inputs[1], factor), before);
-        let x_bar = V::apply(back, &[&y_bar, &factors]);
+        let x_bar = V::apply(Op::Scan(Scan::Recurrence0, back), &[&y_bar, &factors]);
         into.add(match wrt {
             0 => x_bar,
             _ => placed(&part(&x_bar, factor).binary(Binary::Mul0, &part(y, before)), factor),

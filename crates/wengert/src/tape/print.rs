@@ -14,13 +14,15 @@ impl<T: Float> GradientTape<T> {
         let arena = self.arena.borrow();
         let mut operands: Vec<String> = arena.inputs(node).iter().map(|&i| NodeId(i).to_string()).collect();
         match node.op {
-            Op::Unary(op) => match op.number_place() {
-                Some(Place::First) => {
-                    operands.insert(0, arena.attributes.numbers(node.inputs[1])[0].to_string())
+            Op::Unary(op) => {
+                let [c, d] = arena.numbers_of(node).map(|c| c.to_string());
+                match op.number_place() {
+                    Some(Place::First) => operands.insert(0, c),
+                    Some(Place::Last) => operands.push(c),
+                    Some(Place::Both) => operands.extend([c, d]),
+                    None => {}
                 }
-                Some(Place::Last) => operands.push(arena.attributes.numbers(node.inputs[1])[0].to_string()),
-                None => {}
-            },
+            }
             Op::Reduce { axes, keepdim, .. } => {
                 let all = arena.nodes[node.inputs[0] as usize].slot;
                 let ndim = arena.values.get(all as usize).map_or(0, |x| x.ndim());

@@ -78,16 +78,61 @@ macro_rules! functions_of_many {
 
 methods! {
     abs();
-    exp();
-    ln();
-    relu();
-    sigmoid();
-    sign();
-    sqrt();
+    recip();
     square();
-    tanh();
+    sqrt();
+    rsqrt();
+    cbrt();
     powi(n: i32);
     powf(c: f64);
+    exp();
+    exp2();
+    exp_m1();
+    ln();
+    log2();
+    log10();
+    ln_1p();
+    sin();
+    cos();
+    tan();
+    asin();
+    acos();
+    atan();
+    sinh();
+    cosh();
+    tanh();
+    asinh();
+    acosh();
+    atanh();
+    erf();
+    erfc();
+    lgamma();
+    digamma();
+    polygamma(n: u32);
+    sign();
+    floor();
+    ceil();
+    trunc();
+    round();
+    fract();
+    clamp(lo: f64, hi: f64);
+
+    sigmoid();
+    log_sigmoid();
+    softplus();
+    softsign();
+    relu();
+    relu6();
+    leaky_relu(alpha: f64);
+    elu(alpha: f64);
+    selu();
+    gelu();
+    gelu_tanh();
+    silu();
+    mish();
+    hard_sigmoid();
+    hard_swish();
+    hard_tanh();
 
     sum();
     sum_axes(axes: &[isize], keepdim: bool);
@@ -158,7 +203,10 @@ methods_of_two! {
     dot(other);
     outer(other);
     maximum(other);
+    minimum(other);
     pow(exponent);
+    atan2(x);
+    hypot(other);
     recurrence(factors, axis: isize, reverse: bool);
 
     conv2d(weight, options: ConvOptions);
@@ -239,4 +287,15 @@ impl<T: Float> Tensor<T> {
         let tape = GradientTape::new();
         tape.constant(self).scatter_add(axis, indices, tape.constant(source)).value()
     }
+}
+
+methods! {
+    inverse();
+    det();
+    log_det();
+    cholesky();
+}
+
+methods_of_two! {
+    solve(b);
 }
