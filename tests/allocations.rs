@@ -87,6 +87,31 @@ fn steps_allocate_nothing(mut optimizer: impl Optimizer, reset_before_step: bool
     assert!(packing.iter().all(|n| *n == packing[0]), "one packing buffer a product: {packing:?}");
 }
 
+/// Runs a step of a small convolutional network eight times, likewise.
+fn convolutional_steps_allocate_nothing() {
+    let mut rng = seeded(0);
+    let mut parameter = |shape: &[usize]| Parameter::new(Tensor::uniform(shape, -0.1, 0.1, &mut rng));
+    let (kernels, weight, bias) = (parameter(&[8, 4, 3, 3]), parameter(&[8]), parameter(&[8]));
+    let (depthwise, out) = (parameter(&[8, 1, 3, 3]), parameter(&[10, 8]));
+    let images: Tensor = Tensor::uniform(&[16, 4, 14, 14], -1.0, 1.0, &mut rng);
+    let labels = Tensor::full(&[16], 3);
+    let mut tape = GradientTape::new();
+    for step in 1..=8 {
+        let (ours, _) = allocations(|| {
+            let [kernels, weight, bias, depthwise, out] =
+                [&kernels, &weight, &bias, &depthwise, &out].map(|p| tape.parameter(p));
+            let x = tape.constant(&images).conv2d(kernels, ConvOptions::new().padding(1));
+            let x = x.batch_norm(weight, bias, 1e-5).relu().max_pool2d(2).dropout(0.25);
+            let x = x.conv2d(depthwise, ConvOptions::new().stride(2).groups(8));
+            let x =
+                x.upsample_bilinear2d(5, false).adaptive_avg_pool2d(3).avg_pool2d([2, 3]).global_avg_pool2d();
+            x.matmul_nt(out).cross_entropy_loss(&labels, 0.1, Reduction::Mean).backward();
+            tape.reset();
+        });
+        assert!(step < 3 || ours == 0, "step {step} of the convolutional network allocates {ours} times");
+    }
+}
+
 /// One test, because the counters are the process's.
 #[test]
 fn training_steps_allocate_nothing_from_the_third_on() {
@@ -98,6 +123,7 @@ fn training_steps_allocate_nothing_from_the_third_on() {
             steps_allocate_nothing(Sgd::new(1e-3).momentum(0.9), true);
             // Before the reset the tape still holds the parameters: the step swaps buffers.
             steps_allocate_nothing(RmsProp::new(1e-3), false);
+            convolutional_steps_allocate_nothing();
         });
     }
 }

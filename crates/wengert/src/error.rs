@@ -86,6 +86,17 @@ pub enum ShapeError {
     },
 }
 
+impl ShapeError {
+    /// [`ShapeError::Expected`], for a shape function to return.
+    pub(crate) fn expected<V>(
+        op: &'static str,
+        expected: impl Into<String>,
+        given: impl Into<String>,
+    ) -> Result<V, ShapeError> {
+        Err(ShapeError::Expected { op, expected: expected.into(), given: given.into() })
+    }
+}
+
 /// A matrix that has no inverse, no solution or no Cholesky factor, or shapes that do not fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

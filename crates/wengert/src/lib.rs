@@ -31,15 +31,16 @@ pub use error::ShapeError;
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
 pub use gradients::{Gradients, NoGradient, Source};
 pub use ops::einsum::einsum;
-pub use ops::{CustomOp, Op, Span};
+pub use ops::{AttentionOptions, ConvOptions, CustomOp, IntoPair, Op, PoolOptions, Reduction, Span};
 pub use parameter::{Parameter, ParameterId};
 pub use rand;
 pub use shape::{Axes, MAX_AXES, Shape};
-pub use tape::{GradientTape, IntoValue, NodeId, Numbers, Results, Scope};
+pub use tape::{GradientTape, IntoValue, IntoVar, NodeId, Numbers, Results, Scope};
 pub use tensor::Tensor;
 pub use var::Var;
 
 /// What most programs use: `use wengert::prelude::*;`.
 pub mod prelude {
+    pub use crate::{AttentionOptions, ConvOptions, PoolOptions, Reduction};
     pub use crate::{GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var, gradcheck, tensor};
 }

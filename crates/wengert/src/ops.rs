@@ -6,9 +6,12 @@
 
 mod activation;
 mod arrange;
+pub(crate) mod attention;
 pub(crate) mod binary;
+pub(crate) mod conv;
 pub(crate) mod custom;
 mod diagonal;
+pub(crate) mod dropout;
 pub(crate) mod einsum;
 pub(crate) mod fused;
 pub(crate) mod index;
@@ -16,9 +19,13 @@ mod join;
 pub(crate) mod linalg;
 pub(crate) mod loss;
 pub(crate) mod matmul;
+mod norm;
+pub(crate) mod pool2d;
 pub(crate) mod reduce;
+mod resize;
 pub(crate) mod scan;
 pub(crate) mod select;
+pub(crate) mod slide;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 mod span;
@@ -35,14 +42,19 @@ use crate::tape::arena::Attributes;
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
 
+pub use attention::AttentionOptions;
 pub use binary::Binary;
+pub use conv::{Conv, ConvOptions};
 pub use custom::CustomOp;
 pub use fused::{Elementwise, Formula, Fused};
 pub use index::Index;
 pub use linalg::Linalg;
+pub use loss::Reduction;
 pub use matmul::Product;
+pub use pool2d::{Pool2d, PoolOptions};
 pub use reduce::Reduce;
 pub use scan::{Along, Scan};
+pub use slide::IntoPair;
 pub use softmax::Softmax;
 pub use sort::Sort;
 pub use span::Span;
@@ -93,6 +105,12 @@ pub enum Op {
     Softmax(Softmax, Axes),
     /// Per row of logits, -log of the label's softmax probability: fused for stability.
     CrossEntropy(At),
+    /// A convolution or one of its two transposes.
+    Conv(Conv, At),
+    /// A maximum or mean over sliding windows.
+    Pool2d(Pool2d, At),
+    /// Elements dropped at random, the others scaled; its own transpose.
+    Dropout(At),
     /// One that a user added.
     Custom(At),
     /// A function of matrices, batched over leading axes.
@@ -130,6 +148,9 @@ impl Op {
             Op::Linear => "linear",
             Op::Softmax(op, _) => op.name(),
             Op::CrossEntropy(_) => "cross_entropy",
+            Op::Conv(op, _) => op.name(),
+            Op::Pool2d(op, _) => op.name(),
+            Op::Dropout(_) => "dropout",
             Op::Custom(_) => "custom",
             Op::Linalg(op) => op.name(),
         }
@@ -160,7 +181,10 @@ impl Op {
             (Op::Matmul(op), [a, b]) => op.shape(a, b),
             (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
-            (Op::CrossEntropy(at), [x]) => loss::shape(x, attributes.indices(at)),
+            (Op::CrossEntropy(at), [x]) => loss::shape("cross_entropy", x, attributes.indices(at)),
+            (Op::Conv(op, at), [a, b]) => op.shape(attributes.list(at), a, b),
+            (Op::Pool2d(op, at), inputs) => op.shape(attributes.list(at), inputs[0]),
+            (Op::Dropout(_), [x]) => Ok((*x).clone()),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
             (Op::Linalg(op), inputs) => op.shape(inputs),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
@@ -192,6 +216,9 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
             (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
+            (Op::Conv(op, at), [a, b]) => op.forward(attributes.list(at), a, b, shape, pool),
+            (Op::Pool2d(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
+            (Op::Dropout(at), [x]) => dropout::forward(attributes.list(at), x, pool),
             (Op::Linalg(op), inputs) => op.forward(inputs, shape, pool),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }
@@ -220,6 +247,9 @@ impl Op {
             (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
             (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
+            (Op::Conv(op, at), [a, b]) => op.vjp(at, wrt, a, b, y_bar, into),
+            (Op::Pool2d(op, at), inputs) => op.vjp(at, wrt, &inputs[0], y_bar, into),
+            (Op::Dropout(at), [_]) => into.add(dropout::vjp(at, y_bar)),
             (Op::Linalg(op), inputs) => into.add(op.vjp(wrt, inputs, y, y_bar)),
             (op, inputs) => unreachable!("{} is recorded with {} inputs", op.name(), inputs.len()),
         }

@@ -7,6 +7,7 @@
 pub(crate) mod arena;
 pub(crate) mod checkpoint;
 mod print;
+mod random;
 mod scopes;
 
 use crate::element::Float;
@@ -56,6 +57,7 @@ pub struct GradientTape<T: Float = f32> {
     /// Overrides the caller's location: set by the sweep and by layers.
     location: Cell<Option<&'static Location<'static>>>,
     modes: Cell<u8>,
+    random: random::Random,
     recording: u64,
 }
 
@@ -85,6 +87,7 @@ impl<T: Float> GradientTape<T> {
             scopes: RefCell::default(),
             location: Cell::new(None),
             modes: Cell::new(0),
+            random: random::Random::new(),
             recording: RECORDINGS.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -439,5 +442,33 @@ impl<T: Float> IntoValue<T> for Tensor<T> {
 impl<T: Float> IntoValue<T> for &Tensor<T> {
     fn into_value(self) -> Tensor<T> {
         self.clone()
+    }
+}
+
+/// What an operation takes where it needs no gradient of it but may give one: a variable of its
+/// tape, or a tensor, which becomes a constant.
+pub trait IntoVar<'t, T: Float> {
+    /// The variable.
+    #[track_caller]
+    fn into_var(self, tape: &'t GradientTape<T>) -> Var<'t, T>;
+}
+
+impl<'t, T: Float> IntoVar<'t, T> for Var<'t, T> {
+    fn into_var(self, _: &'t GradientTape<T>) -> Var<'t, T> {
+        self
+    }
+}
+
+impl<'t, T: Float> IntoVar<'t, T> for Tensor<T> {
+    #[track_caller]
+    fn into_var(self, tape: &'t GradientTape<T>) -> Var<'t, T> {
+        tape.constant(self)
+    }
+}
+
+impl<'t, T: Float> IntoVar<'t, T> for &Tensor<T> {
+    #[track_caller]
+    fn into_var(self, tape: &'t GradientTape<T>) -> Var<'t, T> {
+        tape.constant(self)
     }
 }

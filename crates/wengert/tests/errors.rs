@@ -7,7 +7,10 @@
 mod common;
 
 use common::panic_of;
-use wengert::{GradientTape, Gradients, Parameter, Shape, ShapeError, Span, Tensor, Var, tensor};
+use wengert::{
+    AttentionOptions, ConvOptions, GradientTape, Gradients, Parameter, PoolOptions, Reduction, Shape,
+    ShapeError, Span, Tensor, Var, tensor,
+};
 
 type Tape = GradientTape<f64>;
 
@@ -17,6 +20,10 @@ fn ones<'t>(tape: &'t Tape, shape: &[usize]) -> Var<'t, f64> {
 
 fn span(start: isize, end: isize, step: isize) -> Span {
     Span::from((start..end, step))
+}
+
+fn conv() -> ConvOptions {
+    ConvOptions::new()
 }
 
 struct Case {
@@ -128,6 +135,53 @@ fn cases() -> (u32, Vec<Case>) {
         t: t.einsum("ij,jk", &[ones(t, &[2, 3]), ones(t, &[4, 5])]) => "einsum: expected one length (or 1) for index j, got 3 in operand 0 and 4 in operand 1";
         _t: wengert::einsum("ij", &[&tensor![1.0]]) => "einsum: expected 2 axes for \"ij\", got shape [1] as operand 0";
         _t: Tensor::<f64>::stack(&[], 0) => "stack: expected at least one operand, got none";
+        t: ones(t, &[4, 3]).nll_loss(&tensor![0, 1], Reduction::Sum) => "nll_loss: expected logits of shape [.., classes] and one label a row, for labels [2], got logits [4, 3]";
+        t: ones(t, &[1, 3]).nll_loss(&tensor![3], Reduction::Sum) => "nll_loss: expected labels below 3, the number of classes, got label 3 in row 0";
+        t: ones(t, &[1, 3]).cross_entropy_loss(&tensor![0], 1.5, Reduction::Sum) => "cross_entropy_loss: expected a label smoothing from 0 to 1, got 1.5";
+        t: ones(t, &[3]).mse_loss(ones(t, &[3, 1]), Reduction::Sum) => "mse_loss: expected a target of the value's shape [3], got [3, 1]";
+        t: ones(t, &[3]).bce_loss(Tensor::ones(&[1]), Reduction::Sum) => "bce_loss: expected a target of the value's shape [3], got [1]";
+        t: ones(t, &[3]).huber_loss(Tensor::ones(&[3]), 0.0, Reduction::Sum) => "huber_loss: expected a delta above 0, got 0";
+        t: ones(t, &[3]).huber_loss(Tensor::ones(&[3]), f64::NAN, Reduction::Sum) => "huber_loss: expected a delta above 0, got NaN";
+        t: ones(t, &[2, 3, 4]).conv2d(ones(t, &[5, 2, 1, 1]), conv()) => "conv2d: expected x [batch, in, height, width] and weight [out, in / groups, height, width], got x [2, 3, 4], weight [5, 2, 1, 1]";
+        t: ones(t, &[2, 3, 4]).conv1d(ones(t, &[5, 2]), conv()) => "conv1d: expected x [batch, in, length] and weight [out, in / groups, length], got x [2, 3, 4], weight [5, 2]";
+        t: ones(t, &[1, 3, 4, 4]).conv2d(ones(t, &[6, 2, 3, 3]), conv()) => "conv2d: expected a weight [out, 3, ..] for the 3 channels of x, got weight [6, 2, 3, 3]";
+        t: ones(t, &[1, 4, 4, 4]).conv2d(ones(t, &[6, 4, 3, 3]), conv().groups(2)) => "conv2d: expected a weight [out, 2, ..] for the 4 channels of x in 2 groups, got weight [6, 4, 3, 3]";
+        t: ones(t, &[1, 3, 4, 4]).conv2d(ones(t, &[6, 1, 3, 3]), conv().groups(2)) => "conv2d: expected groups that divide 3 channels of x and 6 of the weight, got 2 groups";
+        t: ones(t, &[1, 3, 4, 4]).conv2d(ones(t, &[6, 1, 3, 3]), conv().groups(0)) => "conv2d: expected groups that divide 3 channels of x and 6 of the weight, got 0 groups";
+        t: ones(t, &[1, 1, 4, 4]).conv2d(ones(t, &[1, 1, 3, 3]), conv().stride([1, 0])) => "conv2d: expected a stride of at least 1, got 0";
+        t: ones(t, &[1, 1, 4, 4]).conv2d(ones(t, &[1, 1, 3, 3]), conv().dilation(0)) => "conv2d: expected a dilation of at least 1, got 0";
+        t: ones(t, &[1, 1, 4, 4]).conv2d(ones(t, &[1, 1, 0, 3]), conv()) => "conv2d: expected a kernel of at least 1, got 0";
+        t: ones(t, &[1, 1, 4, 9]).conv2d(ones(t, &[1, 1, 4, 4]), conv().padding(1).dilation(2)) => "conv2d: expected a kernel that spans at most 6, which is 4 with padding 1, got one of 4 with dilation 2, which spans 7";
+        t: ones(t, &[1, 1, 5]).conv1d(ones(t, &[1, 1, 6]), conv()) => "conv1d: expected a kernel that spans at most 5, which is 5 with padding 0, got one of 6 with dilation 1, which spans 6";
+        t: ones(t, &[1, 1, 4, 4]).conv2d(ones(t, &[1, 1, 3, 3]), conv().output_padding(1)) => "conv2d: expected no output padding, which is for transposed convolutions, got [1, 1]";
+        t: ones(t, &[1, 1, 4, 4]).conv2d(ones(t, &[1, 1, 3, 3]), conv().padding(usize::MAX)) => format!("conv2d: expected a padding that an image can have, got {}", usize::MAX);
+        t: ones(t, &[1, 3, 4, 4]).conv_transpose2d(ones(t, &[2, 3, 2, 2]), conv()) => "conv_transpose2d: expected a weight [in, out / groups, ..] for the 3 channels of x, got weight [2, 3, 2, 2]";
+        t: ones(t, &[1, 3, 4, 4]).conv_transpose2d(ones(t, &[3, 2, 2, 2]), conv().groups(2)) => "conv_transpose2d: expected groups that divide 3 channels of x and 3 of the weight, got 2 groups";
+        t: ones(t, &[1, 1, 4, 4]).conv_transpose2d(ones(t, &[1, 1, 2, 2]), conv().stride(2).output_padding(2)) => "conv_transpose2d: expected an output padding below the stride 2 or the dilation 1, got 2";
+        t: ones(t, &[1, 1, 4, 4]).conv_transpose2d(ones(t, &[1, 1, 2, 2]), conv().padding(3)) => "conv_transpose2d: expected a result of at least 1 along each axis that memory can hold, got 4 windows that span 5 in all, less twice the padding 3";
+        t: ones(t, &[1, 1, 0, 4]).conv_transpose2d(ones(t, &[1, 1, 2, 2]), conv()) => "conv_transpose2d: expected axes of at least 1 along rows and columns, got 0";
+        t: ones(t, &[4]).max_pool2d(2) => "max_pool2d: expected x [.., height, width], got [4]";
+        t: ones(t, &[]).avg_pool1d(2) => "avg_pool1d: expected x [.., length], got []";
+        t: ones(t, &[4, 4]).max_pool2d(5) => "max_pool2d: expected a kernel that spans at most 4, which is 4 with padding 0, got one of 5 with dilation 1, which spans 5";
+        t: ones(t, &[4, 4]).avg_pool2d(PoolOptions::new(2).stride(0)) => "avg_pool2d: expected a stride of at least 1, got 0";
+        t: ones(t, &[4, 4]).max_pool2d(PoolOptions::new(2).padding(2)) => "max_pool2d: expected a padding below the kernel 2, got 2";
+        t: ones(t, &[4, 0]).global_max_pool2d() => "global_max_pool2d: expected images with elements, got x [4, 0]";
+        t: ones(t, &[4]).global_avg_pool2d() => "global_avg_pool2d: expected x [.., height, width], got [4]";
+        t: ones(t, &[2, 0]).adaptive_avg_pool2d(1) => "adaptive_avg_pool2d: expected images with elements, got x [2, 0] for 1 x 1";
+        t: ones(t, &[2]).upsample_nearest2d(2) => "upsample_nearest2d: expected x [.., height, width], got [2]";
+        t: ones(t, &[2, 2]).upsample_bilinear2d([usize::MAX, 1], false) => format!("shape [{}, 1] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        t: ones(t, &[2, 3]).layer_norm(ones(t, &[2]), ones(t, &[2]), 0.1) => "layer_norm: expected weight and bias of the lengths of the last axes of x [2, 3], got [2]";
+        t: ones(t, &[2, 3]).layer_norm(ones(t, &[3]), ones(t, &[2, 3]), 0.1) => "layer_norm: expected weight and bias of the lengths of the last axes of x [2, 3], got [2, 3]";
+        t: ones(t, &[2, 3]).rms_norm(ones(t, &[]), 0.1) => "rms_norm: expected a weight of the lengths of the last axes of x [2, 3], got []";
+        t: ones(t, &[3]).batch_norm(ones(t, &[3]), ones(t, &[3]), 0.1) => "batch_norm: expected x [batch, channels, ..], got [3]";
+        t: ones(t, &[2, 3]).batch_norm(ones(t, &[2]), ones(t, &[3]), 0.1) => "batch_norm: expected one number for each of 3 channels, got [2]";
+        t: ones(t, &[2, 4]).group_norm(3, ones(t, &[4]), ones(t, &[4]), 0.1) => "group_norm: expected groups that divide 4 channels, got 3 groups";
+        t: ones(t, &[2, 3]).attention(ones(t, &[4, 3]), ones(t, &[5, 3]), AttentionOptions::new()) => "attention: expected q [.., queries, d], k [.., keys, d] and v [.., keys, e], got q [2, 3], k [4, 3], v [5, 3]";
+        t: ones(t, &[2, 2, 3]).attention(ones(t, &[3, 4, 3]), ones(t, &[4, 3]), AttentionOptions::new()) => "attention: shapes [2] and [3] do not broadcast: aligned at the last axis, lengths must be equal or 1";
+        t: ones(t, &[2, 3]).attention(ones(t, &[4, 3]), ones(t, &[4, 3]), AttentionOptions::new().mask(Tensor::ones(&[4, 2]))) => "attention: expected a mask that stretches to the scores [2, 4], got [4, 2]";
+        t: ones(t, &[2, 3]).attention_with_bias(ones(t, &[4, 3]), ones(t, &[4, 3]), ones(t, &[1, 2, 4]), AttentionOptions::new()) => "attention: expected a bias that stretches to the scores [2, 4], got [1, 2, 4]";
+        t: ones(t, &[2]).dropout(1.5) => "dropout: expected a rate from 0 to 1, got 1.5";
+        t: ones(t, &[2]).dropout(f64::NAN) => "dropout: expected a rate from 0 to 1, got NaN";
         t: ones(t, &[2, 3]).inverse() => "inverse: expected a square matrix [.., n, n], got [2, 3]";
         t: ones(t, &[2]).det() => "det: expected a square matrix [.., n, n], got [2]";
         t: ones(t, &[]).log_det() => "log_det: expected a square matrix [.., n, n], got []";
@@ -167,9 +221,11 @@ fn errors_read_as_sentences_and_point_to_the_callers_line() {
 #[test]
 fn a_mix_of_tapes_names_the_foreign_variables_line() {
     let (here, there) = (Tape::new(), Tape::new());
-    let (x, y) = (here.var(1.0), there.var(2.0));
+    let foreign = |shape: &[usize]| there.var(Tensor::ones(shape));
     let recorded = line!() - 1;
-    let mixes: [&dyn Fn(); 12] = [
+    let (x, y) = (here.var(1.0), foreign(&[]));
+    let (row, channel, options) = (ones(&here, &[1, 1, 1]), foreign(&[1]), AttentionOptions::new);
+    let mixes: [&dyn Fn(); 20] = [
         &|| _ = x * y,
         &|| _ = here.var(tensor![1.0]) + y,
         &|| _ = x.pow(y),
@@ -182,6 +238,14 @@ fn a_mix_of_tapes_names_the_foreign_variables_line() {
         &|| drop(here.gradient(x, &[y])),
         &|| drop(here.gradient(y, &[x])),
         &|| drop(x.backward_keeping(&[y])),
+        &|| _ = row.conv1d(foreign(&[1, 1, 1]), conv()),
+        &|| _ = row.layer_norm(channel, channel, 0.1),
+        &|| _ = row.batch_norm(channel, channel, 0.1),
+        &|| _ = row.batch_norm_with(channel, channel, channel, channel, 0.1),
+        &|| _ = row.group_norm(1, channel, channel, 0.1),
+        &|| _ = row.attention(row, foreign(&[1, 1, 1]), options()),
+        &|| _ = row.attention_with_bias(row, row, channel, options()),
+        &|| _ = x.bce_loss(y, Reduction::Mean),
     ];
     for (i, mix) in mixes.into_iter().enumerate() {
         let panicked = panic_of(mix).unwrap_or_else(|| panic!("mix {i} gave a result"));
@@ -242,6 +306,12 @@ fn a_panic_leaves_the_tape_as_it_was() {
 }
 
 const SMALL: [&[usize]; 8] = [&[], &[1], &[0], &[3], &[1, 1], &[0, 3], &[3, 0], &[2, 0, 3]];
+
+/// With leading axes of 1 up to four.
+fn images(x: Var<'_, f64>) -> Var<'_, f64> {
+    let shape = x.shape();
+    x.reshape(&[&[1; 4][..4 - shape.len()], &shape].concat())
+}
 
 type Operation = for<'t> fn(&'t Tape, Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>;
 
@@ -349,6 +419,45 @@ fn operations() -> Vec<Operation> {
         |_, a, b| a.cross_entropy_rows(&Tensor::zeros(&b.shape())),
         |_, a, b| a.cross_entropy(&Tensor::full(&b.shape(), usize::MAX)),
         |_, a, _| a.detach(),
+        |_, a, b| a.conv2d(b, conv()),
+        |_, a, b| images(a).conv2d(images(b), conv().padding(1)),
+        |_, a, b| images(a).conv2d(images(b), conv().stride(usize::MAX).padding([3, 0])),
+        |_, a, b| images(a).conv2d(images(b), conv().dilation(usize::MAX).groups(usize::MAX)),
+        |_, a, b| images(a).conv2d(images(b), conv().padding(usize::MAX / 2)),
+        |_, a, b| a.conv1d(b, conv().padding(2)),
+        |_, a, b| images(a).conv_transpose2d(images(b), conv()),
+        |_, a, b| images(a).conv_transpose2d(images(b), conv().stride(3).output_padding([2, 0])),
+        |_, a, b| images(a).conv_transpose2d(images(b), conv().stride(usize::MAX).dilation(usize::MAX)),
+        |_, a, b| images(a).conv_transpose2d(images(b), conv().padding(usize::MAX)),
+        |_, a, _| a.max_pool2d(1),
+        |_, a, _| a.avg_pool2d(PoolOptions::new(3).stride(usize::MAX).padding(2)),
+        |_, a, _| a.max_pool2d(PoolOptions::new(usize::MAX).padding(usize::MAX)),
+        |_, a, _| a.max_pool1d(PoolOptions::new(2).padding(1)),
+        |_, a, _| a.avg_pool1d(usize::MAX),
+        |_, a, _| a.global_max_pool2d() + a.global_avg_pool2d(),
+        |_, a, _| a.adaptive_avg_pool2d([2, 1]),
+        |_, a, _| a.adaptive_avg_pool2d([0, 2]),
+        |_, a, _| a.adaptive_avg_pool2d(usize::MAX),
+        |_, a, _| a.upsample_nearest2d([2, 0]),
+        |_, a, _| a.upsample_nearest2d(usize::MAX),
+        |_, a, _| a.upsample_bilinear2d([1, 4], true),
+        |_, a, _| a.upsample_bilinear2d([3, 0], false),
+        |_, a, b| a.layer_norm(b, b, 0.1),
+        |_, a, b| a.rms_norm(b, 0.1),
+        |_, a, b| a.batch_norm(b, b, 0.1),
+        |_, a, b| a.batch_norm_with(b, b, b, b, 0.1),
+        |_, a, b| a.group_norm(1, b, b, 0.1),
+        |_, a, b| a.instance_norm(b, b, 0.1),
+        |_, a, b| a.attention(b, b, AttentionOptions::new().causal(true)),
+        |_, a, b| a.attention(b, a, AttentionOptions::new().mask(Tensor::ones(&b.shape()))),
+        |_, a, b| a.attention_with_bias(a, a, b, AttentionOptions::new()),
+        |_, a, _| a.dropout(0.5),
+        |_, a, b| a.mse_loss(b, Reduction::Mean) + a.mae_loss(b, Reduction::Sum),
+        |_, a, b| a.huber_loss(b, 0.5, Reduction::None),
+        |_, a, b| a.bce_loss(b, Reduction::Sum) + a.bce_with_logits_loss(b, Reduction::Mean),
+        |_, a, b| a.kl_div_loss(b, Reduction::Mean),
+        |_, a, b| a.nll_loss(&Tensor::zeros(&b.shape()), Reduction::None),
+        |_, a, b| a.cross_entropy_loss(&Tensor::zeros(&b.shape()), 0.1, Reduction::Mean),
         |_, a, _| a.inverse(),
         |_, a, b| a.solve(b),
         |_, a, _| a.det(),

@@ -16,7 +16,9 @@ use common::{assert_close, bits};
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
 use std::io::Read;
-use wengert::{Float, GradientTape, Span, Tensor, Var};
+use wengert::{
+    AttentionOptions, ConvOptions, Float, GradientTape, PoolOptions, Reduction, Span, Tensor, Var,
+};
 
 /// The attributes of a case; each must be asked for.
 struct Attrs(Map<String, Value>);
@@ -67,6 +69,41 @@ impl Attrs {
 
     fn integers(&mut self, name: &str) -> Result<Vec<isize>, String> {
         integers(&self.take(name)?).ok_or_else(|| format!("{name} is no list of integers"))
+    }
+
+    /// The operation's options of these names, of which absent ones are as usual.
+    fn conv(&mut self) -> Result<ConvOptions, String> {
+        let mut options = ConvOptions::new();
+        options = options.stride(self.integer("stride")? as usize).padding(self.integer("padding")? as usize);
+        if self.0.contains_key("dilation") {
+            options = options.dilation(self.integer("dilation")? as usize);
+        }
+        if self.0.contains_key("groups") {
+            options = options.groups(self.integer("groups")? as usize);
+        }
+        if self.0.contains_key("output_padding") {
+            options = options.output_padding(self.integer("output_padding")? as usize);
+        }
+        Ok(options)
+    }
+
+    fn pool(&mut self) -> Result<PoolOptions, String> {
+        let [kernel, stride, padding] =
+            [self.integer("kernel")?, self.integer("stride")?, self.integer("padding")?].map(|n| n as usize);
+        Ok(PoolOptions::new(kernel).stride(stride).padding(padding))
+    }
+
+    fn reduction(&mut self) -> Result<Reduction, String> {
+        match self.word("reduction")?.as_str() {
+            "mean" => Ok(Reduction::Mean),
+            "sum" => Ok(Reduction::Sum),
+            "none" => Ok(Reduction::None),
+            other => Err(format!("reduction {other} is unknown here")),
+        }
+    }
+
+    fn target<T: Float>(&mut self) -> Result<Tensor<T>, String> {
+        Ok(tensor(&self.take("target")?).cast())
     }
 
     fn lengths(&mut self, name: &str) -> Result<Vec<usize>, String> {
@@ -210,17 +247,29 @@ fn apply<'t, T: Float>(name: &str, attrs: &mut Attrs, x: &[Var<'t, T>]) -> Resul
         "log_det" => x[0].log_det(),
         "cholesky" => x[0].cholesky(),
         "cross_entropy_loss" => {
-            let smoothing = attrs.number("label_smoothing")?;
-            if smoothing != 0.0 {
-                return Err(format!("label smoothing {smoothing} is unknown here"));
-            }
             let labels = Tensor::from(attrs.lengths("labels")?);
-            match attrs.word("reduction")?.as_str() {
-                "mean" => x[0].cross_entropy(&labels),
-                "sum" => x[0].cross_entropy_rows(&labels).sum(),
-                other => return Err(format!("reduction {other} is unknown here")),
-            }
+            x[0].cross_entropy_loss(&labels, attrs.number("label_smoothing")?, attrs.reduction()?)
         }
+        "nll_loss" => x[0].nll_loss(&Tensor::from(attrs.lengths("labels")?), attrs.reduction()?),
+        "mse_loss" => x[0].mse_loss(attrs.target()?, attrs.reduction()?),
+        "mae_loss" => x[0].mae_loss(attrs.target()?, attrs.reduction()?),
+        "huber_loss" => x[0].huber_loss(attrs.target()?, attrs.number("delta")?, attrs.reduction()?),
+        "bce_loss" => x[0].bce_loss(attrs.target()?, attrs.reduction()?),
+        "bce_with_logits_loss" => x[0].bce_with_logits_loss(attrs.target()?, attrs.reduction()?),
+        "kl_div_loss" => match attrs.word("of")?.as_str() {
+            "log_softmax(input, 1)" => x[0].log_softmax(1).kl_div_loss(attrs.target()?, attrs.reduction()?),
+            other => return Err(format!("the divergence of {other} is unknown here")),
+        },
+        "conv1d" => x[0].conv1d(x[1], attrs.conv()?),
+        "conv2d" => x[0].conv2d(x[1], attrs.conv()?),
+        "conv_transpose2d" => x[0].conv_transpose2d(x[1], attrs.conv()?),
+        "max_pool2d" => x[0].max_pool2d(attrs.pool()?),
+        "avg_pool2d" => x[0].avg_pool2d(attrs.pool()?),
+        "layer_norm" => x[0].layer_norm(x[1], x[2], attrs.number("eps")?),
+        "rms_norm" => x[0].rms_norm(x[1], attrs.number("eps")?),
+        "batch_norm" => x[0].batch_norm(x[1], x[2], attrs.number("eps")?),
+        "group_norm" => x[0].group_norm(attrs.integer("groups")? as usize, x[1], x[2], attrs.number("eps")?),
+        "attention" => x[0].attention(x[1], x[2], AttentionOptions::new().causal(attrs.flag("causal")?)),
         _ => return Err("the operation is unknown here".into()),
     })
 }

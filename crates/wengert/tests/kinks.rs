@@ -6,7 +6,7 @@
 //! that are long enough for vector instructions.
 
 use std::path::Path;
-use wengert::{Float, GradientTape, NoGradient, Tensor, Var, tensor};
+use wengert::{Float, GradientTape, NoGradient, Reduction, Tensor, Var, tensor};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -180,6 +180,8 @@ fn first_derivatives() -> Vec<Line> {
         x.min(); x = [1.0, 1.0, 2.0]; 1.0; [0.5, 0.5, 0.0];
         x.topk(1, 0).0; x = [2.0, 2.0]; [2.0]; [1.0, 0.0];
         x.topk(2, 0).0; x = [1.0, 3.0, 3.0, 3.0]; [3.0, 3.0]; [0.0, 1.0, 1.0, 0.0];
+        x.max_pool1d(3); x = [0.0, 1.0, 1.0]; [1.0]; [0.0, 1.0, 0.0];
+        x.max_pool1d(2); x = [-INF, -INF]; [-INF]; [1.0, 0.0];
         x.norm(); x = [0.0, 0.0]; 0.0; [0.0, 0.0];
         x.std(); x = [2.0, 2.0]; 0.0; [0.0, 0.0];
 
@@ -297,6 +299,15 @@ fn first_derivatives() -> Vec<Line> {
         x.sort(0, false); x = [2.0, NAN, 1.0]; [1.0, 2.0, NAN]; [1.0, 1.0, 1.0];
         x.sort(0, true); x = [1.0, NAN, 2.0]; [2.0, 1.0, NAN]; [1.0, 1.0, 1.0];
         x.topk(1, 0).0; x = [NAN, 1.0]; [1.0]; [0.0, 1.0];
+        x.max_pool1d(3); x = [1.0, NAN, NAN]; [NAN]; [0.0, 1.0, 0.0];
+
+        a.mae_loss(b, Reduction::None); a = 1.0, b = 1.0; 0.0; 0.0, 0.0;
+        a.huber_loss(b, 0.5, Reduction::None); a = 1.0, b = 0.5; 0.125; 0.5, -0.5;
+        a.bce_loss(b, Reduction::None); a = 0.0, b = 1.0; 100.0; 0.0, 100.0;
+        a.bce_loss(b, Reduction::None); a = 1.0, b = 1.0; 0.0; -1.0, -100.0;
+        a.kl_div_loss(b, Reduction::None); a = 0.0, b = 0.0; 0.0; 0.0, -INF;
+        a.kl_div_loss(b, Reduction::None); a = -INF, b = 0.0; 0.0; 0.0, NAN;
+        a.kl_div_loss(b, Reduction::None); a = -INF, b = 1.0; INF; -1.0, INF;
     }
 }
 
@@ -316,6 +327,7 @@ fn higher_derivatives() -> Vec<Line> {
         x.tile(&[3]).std(); x = 1.0; 0.0; 0.0, 0.0, 0.0;
         x.tile(&[3]).prod(); x = 0.0; 0.0; 0.0, 0.0, 6.0;
         x.tile(&[3]).cumprod(0).sum(); x = 0.0; 0.0; 1.0, 2.0, 6.0;
+        x.huber_loss(x * 0.0, 1.0, Reduction::None); x = 0.0; 0.0; 0.0, 1.0, 0.0;
         x.clamp(-1.0, 1.0); x = 1.0; 1.0; 1.0, 0.0, 0.0;
         x.hard_swish(); x = 3.0; 3.0; 1.0, 0.0, 0.0;
         x.elu(1.0); x = 0.0; 0.0; 1.0, 1.0, 1.0;

@@ -8,9 +8,9 @@ mod common;
 
 use common::{Function, assert_close, distinct, from_intervals, uniform};
 use std::collections::BTreeSet;
-use wengert::ops::{Binary, Index, Linalg, Reduce, Scan, Softmax, Sort, Unary, View};
+use wengert::ops::{Binary, Conv, Index, Linalg, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
-use wengert::{GradientTape, Span, Tensor, Var, gradcheck, tensor};
+use wengert::{ConvOptions, GradientTape, PoolOptions, Span, Tensor, Var, gradcheck, tensor};
 
 struct Case {
     /// The operation, as its enum prints it.
@@ -23,6 +23,11 @@ struct Case {
 
 fn case(covers: impl std::fmt::Debug, name: &str, f: Function, inputs: Vec<Tensor<f64>>) -> Case {
     Case { covers: format!("{covers:?}"), on_tape: format!("= {name} "), f, inputs }
+}
+
+/// A case that is listed under the operation's name on the tape.
+fn named(name: &str, f: Function, inputs: Vec<Tensor<f64>>) -> Case {
+    Case { covers: name.into(), on_tape: format!("= {name} "), f, inputs }
 }
 
 const SCALAR: &[usize] = &[];
@@ -484,6 +489,109 @@ fn product_cases() -> Vec<Case> {
     table.into_iter().map(case).collect()
 }
 
+/// What the convolution of v[0] and v[1], weighted with v[2], gives back to its kernels.
+fn conv_weight<'t>(v: &[Var<'t, f64>], options: ConvOptions) -> Var<'t, f64> {
+    v[0].tape().gradient((v[0].conv2d(v[1], options) * v[2]).sum(), &[v[1]])[0]
+}
+
+fn conv_cases() -> Vec<Case> {
+    fn mixed() -> ConvOptions {
+        ConvOptions::new().stride([2, 1]).padding([1, 2]).dilation([1, 2])
+    }
+    fn wide() -> ConvOptions {
+        ConvOptions::new().stride([3, 2]).padding([1, 0]).output_padding([2, 1])
+    }
+    let table: Vec<(Conv, Function, Vec<&[usize]>)> = vec![
+        (Conv::Forward, |v| v[0].conv2d(v[1], ConvOptions::new()), vec![&[2, 2, 3, 4], &[3, 2, 2, 2]]),
+        (Conv::Forward, |v| v[0].conv2d(v[1], ConvOptions::new()), vec![&[2, 2, 2, 3], &[3, 2, 1, 1]]),
+        (Conv::Forward, |v| v[0].conv2d(v[1], mixed()), vec![&[1, 2, 4, 3], &[2, 2, 3, 2]]),
+        (Conv::Forward, |v| v[0].conv2d(v[1], mixed().groups(2)), vec![&[2, 4, 3, 2], &[2, 2, 2, 3]]),
+        (Conv::Forward, |v| v[0].conv2d(v[0], ConvOptions::new()), vec![&[2, 2, 2, 2]]),
+        (Conv::Forward, |v| v[0].conv2d(v[1], ConvOptions::new()), vec![&[0, 2, 3, 3], &[3, 2, 2, 2]]),
+        (Conv::Forward, |v| v[0].conv2d(v[1], ConvOptions::new()), vec![&[2, 0, 3, 3], &[3, 0, 2, 2]]),
+        (
+            Conv::Forward,
+            |v| v[0].conv2d(v[1], ConvOptions::new().padding(1)),
+            vec![&[1, 1, 0, 2], &[1, 1, 2, 2]],
+        ),
+        (Conv::Forward, |v| v[0].conv1d(v[1], mixed()), vec![&[2, 3, 5], &[2, 3, 3]]),
+        (Conv::Forward, |v| v[0].conv1d(v[1], mixed().groups(3)), vec![&[1, 3, 4], &[3, 1, 2]]),
+        (
+            Conv::Input,
+            |v| v[0].conv_transpose2d(v[1], ConvOptions::new()),
+            vec![&[2, 2, 2, 3], &[2, 3, 2, 2]],
+        ),
+        (Conv::Input, |v| v[0].conv_transpose2d(v[1], wide()), vec![&[1, 2, 2, 3], &[2, 2, 2, 2]]),
+        (Conv::Input, |v| v[0].conv_transpose2d(v[1], wide().groups(2)), vec![&[2, 2, 3, 1], &[2, 2, 2, 2]]),
+        (
+            Conv::Input,
+            |v| v[0].conv_transpose2d(v[1], ConvOptions::new().dilation(3).output_padding([2, 0])),
+            vec![&[1, 1, 2, 1], &[1, 2, 2, 2]],
+        ),
+        (
+            Conv::Weight,
+            |v| conv_weight(v, ConvOptions::new()),
+            vec![&[2, 2, 3, 3], &[2, 2, 2, 2], &[2, 2, 2, 2]],
+        ),
+        (Conv::Weight, |v| conv_weight(v, mixed()), vec![&[1, 1, 3, 3], &[2, 1, 2, 2], &[1, 2, 2, 5]]),
+        (
+            Conv::Weight,
+            |v| conv_weight(v, mixed().groups(2)),
+            vec![&[9, 2, 1, 2], &[2, 1, 2, 2], &[9, 2, 1, 4]],
+        ),
+        (
+            Conv::Weight,
+            |v| conv_weight(v, ConvOptions::new()),
+            vec![&[0, 2, 3, 3], &[2, 2, 2, 2], &[0, 2, 2, 2]],
+        ),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(31..).map(|(s, seed)| uniform(s, seed)).collect();
+    table.into_iter().map(|(op, f, shapes)| named(op.name(), f, inputs(shapes))).collect()
+}
+
+/// v[1] put where the windows of v[0] have their largest elements.
+fn unpick<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
+    v[0].tape().gradient((v[0].max_pool2d(overlapping()) * v[1]).sum(), &[v[0]])[0]
+}
+
+/// The elements of v[2] at those places.
+fn pick<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
+    v[0].tape().gradient((unpick(v) * v[2]).sum(), &[v[1]])[0]
+}
+
+/// What the mean over windows of v[0], weighted with v[1], gives back.
+fn avg_unpool<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
+    v[0].tape().gradient((v[0].avg_pool2d(overlapping()) * v[1]).sum(), &[v[0]])[0]
+}
+
+fn overlapping() -> PoolOptions {
+    PoolOptions::new([2, 3]).stride([1, 2]).padding([1, 1])
+}
+
+fn pool_cases() -> Vec<Case> {
+    let table: Vec<(&str, Function, Vec<&[usize]>)> = vec![
+        ("max_pool2d", |v| v[0].max_pool2d(2), vec![&[2, 2, 4, 5]]),
+        ("max_pool2d", |v| v[0].max_pool2d(overlapping()), vec![&[2, 3, 4]]),
+        ("max_pool2d", |v| v[0].max_pool2d([1, 1]), vec![&[2, 2]]),
+        ("max_pool2d", |v| v[0].max_pool2d(1), vec![&[0, 2, 2]]),
+        ("max_pool2d", |v| v[0].max_pool1d(PoolOptions::new(3).stride(1).padding(1)), vec![&[5]]),
+        ("max_pool2d", |v| v[0].global_max_pool2d(), vec![&[2, 3, 3, 2]]),
+        ("avg_pool2d", |v| v[0].avg_pool2d((2, 1)), vec![&[2, 2, 4, 3]]),
+        ("avg_pool2d", |v| v[0].avg_pool2d(overlapping()), vec![&[2, 3, 4]]),
+        ("avg_pool2d", |v| v[0].avg_pool1d(PoolOptions::new(2).padding(1)), vec![&[2, 5]]),
+        ("avg_unpool2d", avg_unpool, vec![&[3, 4], &[4, 2]]),
+        ("max_unpick2d", unpick, vec![&[3, 4], &[4, 2]]),
+        ("max_pick2d", pick, vec![&[3, 4], &[4, 2], &[3, 4]]),
+        ("dropout", |v| v[0].dropout(0.4), vec![&[3, 7]]),
+        ("dropout", |v| v[0].dropout(1.0), vec![&[4]]),
+        ("dropout", |v| v[0].dropout(0.5) * v[0].dropout(0.5), vec![&[20]]),
+        ("dropout", |v| v[0].dropout(0.5), vec![SCALAR]),
+        ("dropout", |v| v[0].dropout(0.5), vec![&[0, 3]]),
+    ];
+    let inputs = |shapes: Vec<&[usize]>| shapes.iter().zip(35..).map(|(s, i)| distinct(s, 0.0, i)).collect();
+    table.into_iter().map(|(name, f, shapes)| named(name, f, inputs(shapes))).collect()
+}
+
 /// v + 2·1, which is regular: elements of v are within ±1, and no larger than 0.4 beside it.
 fn regular<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
     let n = v.shape()[v.shape().len() - 1];
@@ -575,6 +683,8 @@ fn all_cases() -> Vec<Case> {
         scan_cases(),
         softmax_cases(),
         product_cases(),
+        conv_cases(),
+        pool_cases(),
         linalg_cases(),
     ];
     families.into_iter().flatten().collect()
@@ -591,7 +701,10 @@ fn all_operations() -> BTreeSet<String> {
     all.extend(Scan::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Softmax::ALL.iter().map(|op| format!("{op:?}")));
     all.extend(Linalg::ALL.iter().map(|op| format!("{op:?}")));
-    let others = ["matmul NN", "matmul NT", "matmul TN", "linear", "where", "cross_entropy", "detach"];
+    all.extend(Conv::ALL.iter().map(|op| op.name().to_string()));
+    all.extend(Pool2d::ALL.iter().map(|op| op.name().to_string()));
+    let others =
+        ["matmul NN", "matmul NT", "matmul TN", "linear", "where", "cross_entropy", "detach", "dropout"];
     all.extend(others.map(String::from));
     all
 }

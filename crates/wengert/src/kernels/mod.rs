@@ -18,7 +18,9 @@
 #![allow(clippy::needless_range_loop)]
 
 mod broadcast;
+mod conv;
 mod cross_entropy;
+mod dropout;
 mod elementwise;
 pub(crate) mod erf;
 mod fold;
@@ -34,6 +36,7 @@ mod naive;
 pub(crate) mod order;
 mod parallel;
 mod plain;
+mod pooling;
 mod scan;
 mod simd;
 mod softmax;
@@ -42,17 +45,21 @@ pub(crate) mod special;
 mod tests;
 mod thin;
 mod update;
+mod windows;
 
 use crate::element::Element;
 use crate::ops::Linalg;
-use crate::ops::{Binary, Elementwise, Unary};
+use crate::ops::{Binary, Conv, Elementwise, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
 use simd::Level;
 use std::ops::AddAssign;
 
+pub use conv::ConvSizes;
+pub use dropout::Mask;
 pub use linalg::Systems;
 pub use update::{update, update_into};
+pub use windows::{Slide, Windows};
 
 /// A tensor as one operand of a broadcasting operation.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +166,26 @@ pub trait Kernels: Element {
     /// # Panics
     /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
     fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
+
+    /// The member `op` of the family of convolutions. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`ConvSizes::scratch`] says, or an operand is too short.
+    fn conv(op: Conv, s: &ConvSizes, a: &[Self], b: &[Self], scratch: &mut [Self], out: &mut [Self]);
+    /// Largest of each window; NaN wins. Each window has an element in the image.
+    fn max_pool(x: &[Self], w: &Windows, out: &mut [Self]);
+    /// Of each window the element of `x` at the place of the first largest one of `keys`.
+    fn max_pick(keys: &[Self], x: &[Self], w: &Windows, out: &mut [Self]);
+    /// The transpose of [`max_pick`](Kernels::max_pick): zeros, to which each window's element of `y`
+    /// is added at its place.
+    fn max_unpick(keys: &[Self], y: &[Self], w: &Windows, out: &mut [Self]);
+    /// Mean of each window; outside of the image there are zeros.
+    fn avg_pool(x: &[Self], w: &Windows, out: &mut [Self]);
+    /// The transpose of [`avg_pool`](Kernels::avg_pool).
+    fn avg_unpool(y: &[Self], w: &Windows, out: &mut [Self]);
+
+    /// `out` = x / (1 - rate) where the mask keeps it, else 0.
+    fn dropout(x: &[Self], mask: Mask, out: &mut [Self]);
 
     /// `out = op(a)`, for each `[rows, cols]` of a batch; see [`Linalg`] for what an operation gives.
     /// NaN where there is no result.
@@ -284,6 +311,27 @@ macro_rules! kernels {
             }
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);
+            }
+            fn conv(op: Conv, s: &ConvSizes, a: &[$t], b: &[$t], scratch: &mut [$t], out: &mut [$t]) {
+                conv::conv(Level::current(), op, s, a, b, scratch, out);
+            }
+            fn max_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::max(x, w, out);
+            }
+            fn max_pick(keys: &[$t], x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::pick(keys, x, w, out);
+            }
+            fn max_unpick(keys: &[$t], y: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::unpick(keys, y, w, out);
+            }
+            fn avg_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::mean(x, w, out);
+            }
+            fn avg_unpool(y: &[$t], w: &Windows, out: &mut [$t]) {
+                pooling::spread(y, w, out);
+            }
+            fn dropout(x: &[$t], mask: Mask, out: &mut [$t]) {
+                dropout::dropout(x, mask, out);
             }
             fn linalg(op: Linalg, a: &[$t], rows: usize, cols: usize, out: &mut [$t]) {
                 linalg::run(Level::current(), op, a, rows, cols, out);

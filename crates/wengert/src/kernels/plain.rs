@@ -3,11 +3,13 @@
 //! Forward mode is for checks and for functions of few inputs, so these loops are compiled once,
 //! not for each instruction set, and run on one thread.
 
-use super::{Groups, Kernels, Matrix, Operand, index, scan};
+use super::{
+    ConvSizes, Groups, Kernels, Mask, Matrix, Operand, Windows, conv, index, pooling, scan, windows,
+};
 use super::{Systems, linalg};
 use crate::dual::Dual;
 use crate::ops::Linalg;
-use crate::ops::{Binary, Unary};
+use crate::ops::{Binary, Conv, Unary};
 use crate::real::Real;
 use crate::tape::Numbers;
 
@@ -44,6 +46,14 @@ fn logsumexp(x: &[Dual]) -> Dual {
 fn log_softmax(x: &[Dual]) -> Vec<Dual> {
     let total = logsumexp(x);
     x.iter().map(|&x| if total.re == f64::NEG_INFINITY { x } else { x - total }).collect()
+}
+
+/// Calls `f` with the positions in image and result of every summand of a mean over windows, and
+/// its share. A plane is an image of one channel, and a window a kernel of ones.
+fn each_mean(w: &Windows, mut f: impl FnMut(usize, usize, f64)) {
+    let sizes = ConvSizes { images: w.planes, groups: 1, inputs: 1, outputs: 1, axes: w.axes };
+    let share = 1.0 / windows::area(&w.axes) as f64;
+    conv::each_product(&sizes, |x, _, y| f(x, y, share));
 }
 
 impl Kernels for Dual {
@@ -114,6 +124,35 @@ impl Kernels for Dual {
             let start = if accumulate { *c } else { Dual::default() };
             *c = (0..a.cols).fold(start, |sum, k| sum + at(&a, row, k) * at(&b, k, col));
         }
+    }
+    fn conv(op: Conv, s: &ConvSizes, a: &[Dual], b: &[Dual], _: &mut [Dual], out: &mut [Dual]) {
+        out.fill(Dual::default());
+        conv::each_product(s, |x, w, y| {
+            let [i, j, k] = op.order(x, w, y);
+            out[k] = out[k] + a[i] * b[j];
+        });
+    }
+    fn max_pool(x: &[Dual], w: &Windows, out: &mut [Dual]) {
+        pooling::pick(x, x, w, out);
+    }
+    fn max_pick(keys: &[Dual], x: &[Dual], w: &Windows, out: &mut [Dual]) {
+        pooling::pick(keys, x, w, out);
+    }
+    fn max_unpick(keys: &[Dual], y: &[Dual], w: &Windows, out: &mut [Dual]) {
+        pooling::unpick(keys, y, w, out);
+    }
+    fn avg_pool(x: &[Dual], w: &Windows, out: &mut [Dual]) {
+        out.fill(Dual::default());
+        each_mean(w, |x_at, y_at, share| out[y_at] = out[y_at] + x[x_at].times(share));
+    }
+    fn avg_unpool(y: &[Dual], w: &Windows, out: &mut [Dual]) {
+        out.fill(Dual::default());
+        each_mean(w, |x_at, y_at, share| out[x_at] = out[x_at] + y[y_at].times(share));
+    }
+    fn dropout(x: &[Dual], mask: Mask, out: &mut [Dual]) {
+        mask.each(0, x.len(), |i, kept| {
+            out[i] = if kept { x[i].times(mask.scale()) } else { Dual::default() };
+        });
     }
     fn linalg(op: Linalg, a: &[Dual], rows: usize, cols: usize, out: &mut [Dual]) {
         linalg::forward::run(op, a, rows, cols, out);

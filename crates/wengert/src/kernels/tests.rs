@@ -126,6 +126,37 @@ fn layout(kind: u8, rows: usize, cols: usize) -> (usize, usize, usize) {
     (row, col, rows.saturating_sub(1) * row + cols.saturating_sub(1) * col + 1)
 }
 
+/// An axis of windows: as many as fit, or, as transposed convolutions have them, fewer.
+fn slides() -> impl Strategy<Value = Slide> {
+    (1usize..10, 1usize..4, 1usize..4, 0usize..4, 1usize..3, 0usize..2).prop_map(
+        |(image, kernel, stride, padding, dilation, fewer)| {
+            let reach = dilation * (kernel - 1) + 1;
+            let image = image.max(reach.saturating_sub(2 * padding));
+            let fit = (image + 2 * padding - reach) / stride + 1;
+            Slide { image, kernel, stride, padding, dilation, count: (fit - fewer.min(fit - 1)) }
+        },
+    )
+}
+
+fn convolutions() -> impl Strategy<Value = ConvSizes> {
+    ((0usize..12, 1usize..4, 0usize..4, 0usize..4), [slides(), slides()]).prop_map(
+        |((images, groups, inputs, outputs), axes)| ConvSizes { images, groups, inputs, outputs, axes },
+    )
+}
+
+/// Windows without gaps, each of which has an element in the image.
+fn pools() -> impl Strategy<Value = Windows> {
+    (0usize..4, [slides(), slides()]).prop_map(|(planes, axes)| {
+        let axes = axes.map(|axis| {
+            let padding = axis.padding.min(axis.kernel - 1);
+            let image = axis.image.max(axis.kernel);
+            let count = (image + 2 * padding - axis.kernel) / axis.stride + 1;
+            Slide { image, padding, dilation: 1, count, ..axis }
+        });
+        Windows { planes, axes }
+    })
+}
+
 macro_rules! tests_for {
     ($t:ident, $tolerance:literal) => {
         mod $t {
@@ -459,6 +490,135 @@ macro_rules! tests_for {
                 $t::gemm(a, a.t(), false, &mut [0.0; 4]);
             }
 
+            fn conv_kernels(s: &ConvSizes, seed: u64) {
+                let [rows, cols] = s.axes;
+                let [x, w, y] = [
+                    s.images * s.groups * s.inputs * rows.image * cols.image,
+                    s.groups * s.outputs * s.inputs * rows.kernel * cols.kernel,
+                    s.images * s.groups * s.outputs * rows.count * cols.count,
+                ];
+                for op in Conv::ALL {
+                    let [n, m, size] = op.order(x, w, y);
+                    let (a, b): (Vec<$t>, Vec<$t>) = (numbers(seed, n), numbers(seed + 1, m));
+                    let mut want = vec![0.0; size];
+                    let mut terms = 0;
+                    conv::each_product(s, |x, w, y| {
+                        let [i, j, k] = op.order(x, w, y);
+                        want[k] += a[i] as f64 * b[j] as f64;
+                        terms += 1;
+                    });
+                    let conv = |level| {
+                        let mut scratch = vec![$t::NAN; s.scratch(*op)];
+                        written(size, |out| conv::conv(level, *op, s, &a, &b, &mut scratch, out))
+                    };
+                    let tolerance = (1.0 + terms as f64 / size.max(1) as f64).sqrt() * 30.0 * $tolerance;
+                    assert_near(&everywhere(conv), &want, tolerance);
+                }
+            }
+
+            #[test]
+            fn large_convolutions_are_cut_among_threads_with_equal_bits() {
+                let axis = |image, kernel, stride, padding, count| {
+                    Slide { image, kernel, stride, padding, dilation: 1, count }
+                };
+                let (same, plain) = (axis(20, 3, 1, 1, 20), axis(20, 1, 1, 0, 20));
+                let sizes = |images, groups, inputs, outputs, axes| {
+                    ConvSizes { images, groups, inputs, outputs, axes }
+                };
+                conv_kernels(&sizes(9, 1, 8, 16, [same, same]), 1);
+                conv_kernels(&sizes(5, 2, 16, 16, [plain, plain]), 2);
+                conv_kernels(&sizes(1, 1, 32, 40, [same, axis(21, 3, 2, 1, 11)]), 3);
+                conv_kernels(&sizes(2, 1, 200, 1400, [axis(1, 1, 1, 0, 1), plain]), 4);
+            }
+
+            fn pool_kernels(w: &Windows, seed: u64) {
+                let [rows, cols] = &w.axes;
+                let (size, count) = (rows.image * cols.image, rows.count * cols.count);
+                let x: Vec<$t> = numbers(seed, w.planes * size);
+                let y_bar: Vec<$t> = numbers(seed + 1, w.planes * count);
+                // Positions of each window's elements in the image, in row-major order.
+                let seen: Vec<Vec<usize>> = naive::indices(&[w.planes, rows.count, cols.count])
+                    .iter()
+                    .map(|o| {
+                        let of = |k: Vec<usize>| Some((rows.place(o[1], k[0])?, cols.place(o[2], k[1])?));
+                        let inside = naive::indices(&[rows.kernel, cols.kernel]).into_iter().filter_map(of);
+                        inside.map(|(y, x)| (o[0] * rows.image + y) * cols.image + x).collect()
+                    })
+                    .collect();
+                let area = (rows.kernel * cols.kernel) as f64;
+                let largest = |p: &Vec<usize>| p.iter().map(|&i| x[i]).fold($t::NEG_INFINITY, $t::max);
+                let first = |p: &Vec<usize>| *p.iter().find(|&&i| x[i] == largest(p)).unwrap();
+
+                let max = everywhere(|_| written(seen.len(), |out| pooling::max(&x, w, out)));
+                assert_same(&max, &seen.iter().map(largest).collect::<Vec<$t>>());
+                let others: Vec<$t> = numbers(seed + 2, x.len());
+                let picked = everywhere(|_| written(seen.len(), |out| pooling::pick(&x, &others, w, out)));
+                assert_same(&picked, &seen.iter().map(|p| others[first(p)]).collect::<Vec<_>>());
+                let mut want = vec![0.0; x.len()];
+                seen.iter().zip(&y_bar).for_each(|(p, y_bar)| want[first(p)] += *y_bar);
+                let unpick = |_| written(x.len(), |out| pooling::unpick(&x, &y_bar, w, out));
+                assert_same(&everywhere(unpick), &want);
+
+                let mean = everywhere(|_| written(seen.len(), |out| pooling::mean(&x, w, out)));
+                let sum = |p: &Vec<usize>| naive::sum(&p.iter().map(|&i| x[i] as f64).collect::<Vec<_>>());
+                let want: Vec<f64> = seen.iter().map(|p| sum(p) / area).collect();
+                assert_near(&mean, &want, 10.0 * $tolerance);
+                let mut want = vec![0.0; x.len()];
+                for (p, y) in seen.iter().zip(&y_bar) {
+                    p.iter().for_each(|&i| want[i] += *y as f64 / area);
+                }
+                let spread = everywhere(|_| written(x.len(), |out| pooling::spread(&y_bar, w, out)));
+                assert_near(&spread, &want, 10.0 * $tolerance);
+            }
+
+            #[test]
+            fn large_images_are_pooled_by_several_threads() {
+                let axis = Slide { image: 57, kernel: 3, stride: 2, padding: 1, dilation: 1, count: 29 };
+                pool_kernels(&Windows { planes: 40, axes: [axis, axis] }, 5);
+            }
+
+            #[test]
+            fn nan_wins_a_window_and_the_first_of_equals_gets_the_gradient() {
+                let axis = |image| Slide { image, kernel: image, stride: 1, padding: 0, dilation: 1, count: 1 };
+                let w = Windows { planes: 1, axes: [axis(2), axis(2)] };
+                let (nan, low) = ($t::NAN, $t::NEG_INFINITY);
+                for (x, largest, place) in [
+                    ([1.0, nan, 3.0, nan], nan, 1usize),
+                    ([nan, 1.0, nan, 3.0], nan, 0),
+                    ([low; 4], low, 0),
+                    ([low, 2.0, 2.0, 1.0], 2.0, 1),
+                    ([-0.0, 0.0, 0.0, -0.0], 0.0, 0),
+                ] {
+                    assert_same(&written(1, |out| pooling::max(&x, &w, out)), &[largest]);
+                    let places = [0.0, 1.0, 2.0, 3.0];
+                    let picked = written(1, |out| pooling::pick(&x, &places, &w, out));
+                    assert_eq!(picked, [places[place]], "{x:?}");
+                }
+            }
+
+            #[test]
+            fn a_mask_is_the_same_however_it_is_cut() {
+                let mask = Mask { seed: 5, stream: 3, rate: 0.3 };
+                let x: Vec<$t> = numbers(1, 100_000);
+                let y = everywhere(|_| written(x.len(), |out| dropout::dropout(&x, mask, out)));
+                let mut whole = vec![0.0; x.len()];
+                mask.each(0, x.len(), |i, kept| {
+                    whole[i] = if kept { x[i] * mask.scale() as $t } else { 0.0 };
+                });
+                assert_same(&y, &whole);
+                // Ten standard deviations: sqrt(0.3 · 0.7 · n) is 145.
+                let kept = |mask: Mask| {
+                    let mut count = 0;
+                    mask.each(0, x.len(), |_, kept| count += kept as usize);
+                    count as f64
+                };
+                assert!((kept(mask) - 70_000.0).abs() < 1450.0, "{}", kept(mask));
+                assert_eq!(kept(Mask { rate: 1.0, ..mask }), 0.0);
+                assert_eq!(kept(Mask { rate: 0.0, ..mask }), x.len() as f64);
+                let other = Mask { stream: 4, ..mask };
+                assert_ne!(written(x.len(), |out| dropout::dropout(&x, other, out)), y);
+            }
+
             /// Batches that are cut among threads, and single matrices, which are not.
             #[test]
             fn linear_algebra_has_equal_bits_everywhere() {
@@ -539,6 +699,16 @@ macro_rules! tests_for {
                     scan_kernels(g, seed >> 1);
                     order_kernels(g, seed >> 1);
                     index_kernels(g, k, seed >> 1);
+                }
+
+                #[test]
+                fn convolutions_are_the_sums_of_their_products(s in convolutions(), seed: u64) {
+                    conv_kernels(&s, seed >> 1);
+                }
+
+                #[test]
+                fn pools_are_those_of_each_window(w in pools(), seed: u64) {
+                    pool_kernels(&w, seed >> 1);
                 }
 
                 #[test]

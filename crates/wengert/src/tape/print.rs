@@ -4,7 +4,7 @@ use super::arena::Node;
 use super::{GradientTape, NodeId};
 use crate::element::Float;
 use crate::ops::unary::Place;
-use crate::ops::{Op, View};
+use crate::ops::{Op, View, conv, dropout, pool2d};
 use crate::tensor::Tensor;
 use std::fmt;
 
@@ -67,6 +67,11 @@ impl<T: Float> GradientTape<T> {
                 if along.reverse {
                     operands.push("reverse".into());
                 }
+            }
+            Op::Conv(_, at) => operands.extend(conv::text(arena.attributes.list(at))),
+            Op::Pool2d(_, at) => operands.extend(pool2d::text(arena.attributes.list(at))),
+            Op::Dropout(at) => {
+                operands.push(format!("rate={}", dropout::mask(arena.attributes.list(at)).rate))
             }
             Op::Matmul(p) => {
                 for (transposed, operand) in

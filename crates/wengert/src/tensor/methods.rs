@@ -4,7 +4,7 @@
 //! implementation of each operation. That costs a fraction of a microsecond a call.
 
 use crate::element::Float;
-use crate::ops::Span;
+use crate::ops::{AttentionOptions, ConvOptions, IntoPair, PoolOptions, Reduction, Span};
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::var::Var;
@@ -184,6 +184,18 @@ methods! {
 
     cross_entropy(labels: &Tensor<usize>);
     cross_entropy_rows(labels: &Tensor<usize>);
+    cross_entropy_loss(labels: &Tensor<usize>, label_smoothing: f64, reduction: Reduction);
+    nll_loss(labels: &Tensor<usize>, reduction: Reduction);
+
+    max_pool2d(options: impl Into<PoolOptions>);
+    avg_pool2d(options: impl Into<PoolOptions>);
+    max_pool1d(options: impl Into<PoolOptions>);
+    avg_pool1d(options: impl Into<PoolOptions>);
+    global_max_pool2d();
+    global_avg_pool2d();
+    adaptive_avg_pool2d(size: impl IntoPair);
+    upsample_nearest2d(factor: impl IntoPair);
+    upsample_bilinear2d(size: impl IntoPair, align_corners: bool);
 }
 
 methods_of_two! {
@@ -196,6 +208,51 @@ methods_of_two! {
     atan2(x);
     hypot(other);
     recurrence(factors, axis: isize, reverse: bool);
+
+    conv2d(weight, options: ConvOptions);
+    conv1d(weight, options: ConvOptions);
+    conv_transpose2d(weight, options: ConvOptions);
+
+    rms_norm(weight, eps: f64);
+
+    mse_loss(target, reduction: Reduction);
+    mae_loss(target, reduction: Reduction);
+    huber_loss(target, delta: f64, reduction: Reduction);
+    bce_loss(target, reduction: Reduction);
+    bce_with_logits_loss(target, reduction: Reduction);
+    kl_div_loss(target, reduction: Reduction);
+}
+
+/// The same for operations of three tensors.
+macro_rules! methods_of_three {
+    ($($name:ident($($first:ident: $before:ty,)? [$second:ident, $third:ident] $(, $arg:ident: $kind:ty)*);)*) => {
+        impl<T: Float> Tensor<T> {$(
+            #[doc = concat!("[`Var::", stringify!($name), "`](crate::Var::", stringify!($name), ") as a plain computation.")]
+            ///
+            /// # Panics
+            /// As there.
+            #[track_caller]
+            pub fn $name(
+                &self,
+                $($first: $before,)?
+                $second: &Tensor<T>,
+                $third: &Tensor<T>,
+                $($arg: $kind),*
+            ) -> Tensor<T> {
+                let tape = GradientTape::new();
+                let ($second, $third) = (tape.constant($second), tape.constant($third));
+                tape.constant(self).$name($($first,)? $second, $third, $($arg),*).value()
+            }
+        )*}
+    };
+}
+
+methods_of_three! {
+    layer_norm([weight, bias], eps: f64);
+    batch_norm([weight, bias], eps: f64);
+    group_norm(groups: usize, [weight, bias], eps: f64);
+    instance_norm([weight, bias], eps: f64);
+    attention([k, v], options: AttentionOptions);
 }
 
 methods_to_many! {
