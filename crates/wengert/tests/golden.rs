@@ -343,7 +343,7 @@ fn cases() -> String {
             text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
         None => {
-            let packed = &include_bytes!("data/pytorch_ops.jsonl.gz")[..];
+            let packed = &include_bytes!("data/pytorch.jsonl.gz")[..];
             GzDecoder::new(packed).read_to_string(&mut text).expect("the file is gzipped text");
         }
     }
