@@ -1,7 +1,7 @@
 //! Values, gradients and second-order products of operations, against numbers made by PyTorch.
 //!
 //! `WENGERT_GOLDEN` names a file of cases, one JSON object a line; without it this reads its own
-//! gzipped copy of the operations that exist. `inputs`, `output`, `cotangent`, `grads`, `direction`
+//! gzipped copy. `inputs`, `output`, `cotangent`, `grads`, `direction`
 //! and `hvp` are tensors `{"shape": [..], "data": [..]}`: `grads` are those of
 //! sum(output · cotangent), `hvp` those of the sum over inputs of sum(grad · direction).
 //!
