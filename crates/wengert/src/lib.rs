@@ -9,7 +9,7 @@ mod engine;
 mod error;
 mod forward;
 pub mod functional;
-mod gradcheck;
+pub mod gradcheck;
 mod gradients;
 pub mod kernels;
 mod observe;
@@ -42,5 +42,7 @@ pub use var::Var;
 /// What most programs use: `use wengert::prelude::*;`.
 pub mod prelude {
     pub use crate::{AttentionOptions, ConvOptions, PoolOptions, Reduction};
-    pub use crate::{GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var, gradcheck, tensor};
+    pub use crate::{
+        GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var, assert_gradients, gradcheck, tensor,
+    };
 }
