@@ -13,8 +13,10 @@ mod compare;
 mod differences;
 mod error;
 mod function;
+mod judge;
 mod line;
 mod nodes;
+mod preconditions;
 mod report;
 
 use crate::element::Float;
@@ -42,6 +44,10 @@ pub use report::{Comparison, Entry, GradCheckReport, Row, Verdict};
 /// let (a, b) = (tensor![[0.3, -1.2], [0.7, 0.1]], tensor![[0.5], [-0.4]]);
 /// let report = gradcheck(|v| v[0].matmul(v[1]).tanh(), &[a, b])?;
 /// assert!(report.worst < 1e-8);
+///
+/// // What is wrong is named: the operation, its line, and one entry with both numbers.
+/// let error = gradcheck(|v| v[0].map_gradient(|g| g * 0.5).square(), &[tensor![1.0]]).unwrap_err();
+/// assert!(error.to_string().contains("culprit: %1 `map_gradient %0` ("), "{error}");
 ///
 /// // At a corner there is no derivative: the check says so, and accepts either slope.
 /// let report = gradcheck(|v| v[0].relu(), &[tensor![-1.0, 0.0, 1.0]])?;
@@ -153,7 +159,7 @@ impl GradCheck {
         let function = Function { record, inputs, nearby: &nearby };
         let tape = GradientTape::new();
         let (vars, y) = function.on(&tape, inputs)?;
-        nodes::must_be_finite(y)?;
+        preconditions::must_be_finite(y)?;
         let mut rng = seeded(self.seed);
         let mut report = GradCheckReport { result: y.shape(), ..GradCheckReport::default() };
         let mut order = Order::first(vars, y, function::random(&y.shape(), &mut rng));

@@ -2,8 +2,9 @@
 
 use super::differences::Estimate;
 use super::report::{Comparison, Entry, GradCheckReport, number, place, rounded};
+use crate::element::Float;
 use crate::shape::Shape;
-use crate::tape::NodeId;
+use crate::tape::{GradientTape, NodeId};
 use std::fmt;
 use std::panic::Location;
 
@@ -59,7 +60,7 @@ pub enum GradCheckError {
         index: Vec<usize>,
         /// What was found there.
         value: f64,
-        /// The first operation with such a value.
+        /// The first operation on the way there that has such a value.
         origin: Option<Box<Operation>>,
     },
     /// A gradient is not finite, while the function is.
@@ -159,7 +160,23 @@ pub struct Operation {
     pub location: &'static Location<'static>,
 }
 
-/// ``%2 `mul %0[2], %1` (src/model.rs:41)``
+impl Operation {
+    pub(super) fn at<T: Float>(tape: &GradientTape<T>, id: usize, order: usize) -> Operation {
+        let arena = tape.arena.borrow();
+        let node = &arena.nodes[id];
+        let inputs = arena.inputs(node).iter().map(|&i| (NodeId(i), arena.value(i).shape().clone()));
+        Operation {
+            id: NodeId(id as u32),
+            name: arena.name(node),
+            expression: tape.expression(node),
+            inputs: inputs.collect(),
+            order,
+            location: node.location,
+        }
+    }
+}
+
+/// ``%2 `mul %0, %1` (src/model.rs:41)``
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.location;

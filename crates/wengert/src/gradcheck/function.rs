@@ -186,6 +186,11 @@ impl<'t, T: Float> Order<'t, T> {
         self.seeds.len()
     }
 
+    /// Which order's targets a node is recorded for, from 0.
+    pub(super) fn order_of(&self, id: usize) -> usize {
+        self.starts.partition_point(|&start| start <= id) - 1
+    }
+
     /// The seeds of the targets.
     pub(super) fn last_seeds(&self) -> &[Tensor<T>] {
         self.seeds.last().expect("an order has seeds")

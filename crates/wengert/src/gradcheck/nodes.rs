@@ -15,7 +15,7 @@ use super::report::{Comparison, Entry, Verdict};
 use super::{GradCheckError, Settings, Slope};
 use crate::element::Float;
 use crate::ops::{Leaf, Op};
-use crate::tape::{GradientTape, NodeId, Numbers};
+use crate::tape::{GradientTape, Numbers};
 use crate::tensor::Tensor;
 use crate::var::Var;
 use std::cell::RefCell;
@@ -74,10 +74,6 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
         (0..self.at.end).filter(moving).collect()
     }
 
-    fn order_of(&self, id: usize) -> usize {
-        self.at.starts.partition_point(|&start| start <= id) - 1
-    }
-
     fn wrong_rule(&mut self) -> Option<Culprit> {
         for id in self.moving(true) {
             let Some(Some(seed)) = self.at.adjoints.get(id) else { continue };
@@ -88,7 +84,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
         }
         // Rules of earlier orders may be right, and yet not depend on their inputs as they should.
         for id in self.moving(true) {
-            for order in 2..=self.at.number() - self.order_of(id) {
+            for order in 2..=self.at.number() - self.at.order_of(id) {
                 let shape = self.at.tape.arena.borrow().value(id as u32).shape().clone();
                 let seed = random(&shape, &mut seeded(self.settings.seed));
                 let found = self.check_node(id, &seed, order);
@@ -112,7 +108,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
                 settings.compare(function, &at, line)
             });
             if moves.is_ok_and(|found| found.verdict == Verdict::Wrong) {
-                return Some(Culprit::Cut(operation(self.at.tape, id, self.order_of(id))));
+                return Some(Culprit::Cut(Operation::at(self.at.tape, id, self.at.order_of(id))));
             }
         }
         None
@@ -135,7 +131,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
             })
         });
         drop(here);
-        changed.ok()?.map(|id| Culprit::Leaf(operation(self.at.tape, id, 0)))
+        changed.ok()?.map(|id| Culprit::Leaf(Operation::at(self.at.tape, id, 0)))
     }
 
     /// Whether node `id` alone is right to `order`, where `seed` arrives.
@@ -151,7 +147,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
             let at = (1..order).fold(first, |at, _| at.next(&mut rng));
             Ok::<_, GradCheckError>((settings.examine(function, &at, line)?, at.scale))
         });
-        let operation = || operation(self.at.tape, id, self.order_of(id));
+        let operation = || Operation::at(self.at.tape, id, self.at.order_of(id));
         let (found, scale) = found.ok()?;
         // In the size that the sweep passes on; there is none where seeds are random.
         let size = if order == 1 { scale / self.at.scale } else { 1.0 };
@@ -224,15 +220,16 @@ impl Settings {
             Ok(!agree)
         };
         let verdict = self.compare(function, at, line)?.verdict;
-        let (rule, (input, place)) = if verdict == Verdict::Wrong {
+        let (rule, entry) = if verdict == Verdict::Wrong {
             (Rule::Backward, halved(line, function.inputs, differs)?)
         } else if let Some((input, place, ..)) = self.sweeps_differ(at) {
-            (Rule::Recorded, (input, place))
+            (Rule::Recorded, Some((input, place)))
         } else if modes_differ(line)? {
             (Rule::Forward, halved(line, function.inputs, modes_differ)?)
         } else {
             return Ok(if verdict == Verdict::Kink { Found::Kink } else { Found::Right });
         };
+        let Some((input, place)) = entry else { return Ok(Found::Right) };
         let line = Line::entry(input, place, function.inputs);
         let Comparison { analytic, numeric, .. } = self.compare(function, at, &line)?;
         let analytic = match rule {
@@ -240,18 +237,11 @@ impl Settings {
             Rule::Recorded => wide(&at.recorded[input].value().as_slice()[place]) / at.scale,
             Rule::Forward => at.forward(&line).value,
         };
+        let far = |slope: Estimate| (analytic - slope.value).abs();
         let numeric = match numeric {
             Slope::Smooth(numeric) => numeric,
-            Slope::Kink { left, right } if analytic < left.value.min(right.value) => {
-                if left.value < right.value { left } else { right }
-            }
-            Slope::Kink { left, right } => {
-                if left.value < right.value {
-                    right
-                } else {
-                    left
-                }
-            }
+            Slope::Kink { left, right } if far(left) < far(right) => left,
+            Slope::Kink { right, .. } => right,
             Slope::Unknown => Estimate { value: f64::NAN, error: f64::INFINITY },
         };
         let index = function.inputs[input].shape().index_of(place);
@@ -259,12 +249,12 @@ impl Settings {
     }
 }
 
-/// Input and place of one entry for whose sake `wrong` holds along the line.
+/// Input and place of one entry for whose sake `wrong` holds along the line; none if nothing moves.
 pub(super) fn halved<T: Float>(
     line: &Line,
     inputs: &[Tensor<T>],
     wrong: impl Fn(&Line) -> Result<bool, GradCheckError>,
-) -> Result<(usize, usize), GradCheckError> {
+) -> Result<Option<(usize, usize)>, GradCheckError> {
     let by = line.by.iter().map(|by| by.as_ref().map_or(&[][..], Tensor::as_slice));
     let moving = by.enumerate().flat_map(|(input, by)| {
         let places = by.iter().enumerate().filter(|(_, by)| **by != 0.0);
@@ -276,7 +266,7 @@ pub(super) fn halved<T: Float>(
         let (first, second) = suspects.split_at(suspects.len() / 2);
         suspects = if wrong(&line.only(first, inputs))? { first } else { second };
     }
-    Ok(suspects[0])
+    Ok(suspects.first().copied())
 }
 
 /// Records the operation of a node on other variables.
@@ -291,56 +281,6 @@ fn again<'t, T: Float>(op: Op, numbers: Numbers, vars: &[Var<'t, T>]) -> Var<'t,
 
 fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
     numbers.map(f64::abs).fold(0.0, f64::max)
-}
-
-fn operation<T: Float>(tape: &GradientTape<T>, id: usize, order: usize) -> Operation {
-    let arena = tape.arena.borrow();
-    let node = &arena.nodes[id];
-    let inputs = arena.inputs(node).iter().map(|&i| (NodeId(i), arena.value(i).shape().clone()));
-    Operation {
-        id: NodeId(id as u32),
-        name: arena.name(node),
-        expression: tape.expression(node),
-        inputs: inputs.collect(),
-        order,
-        location: node.location,
-    }
-}
-
-fn not_finite<T: Float>(x: &Tensor<T>) -> Option<(Vec<usize>, f64)> {
-    let place = x.as_slice().iter().position(|x| !x.is_finite())?;
-    Some((x.shape().index_of(place), wide(&x.as_slice()[place])))
-}
-
-/// An error that names the first operation with a value that is not finite.
-pub(super) fn must_be_finite<T: Float>(y: Var<'_, T>) -> Result<(), GradCheckError> {
-    let Some((index, value)) = not_finite(&y.value()) else { return Ok(()) };
-    let tape = y.tape();
-    tape.fill_all();
-    let id = (0..tape.len()).find(|&id| not_finite(&tape.arena.borrow().value(id as u32)).is_some());
-    let origin = id.map(|id| Box::new(operation(tape, id, 0)));
-    Err(GradCheckError::NotFinite { index, value, origin })
-}
-
-/// An error that names the first operation, on the way back, that passes on such a number.
-pub(super) fn must_have_finite_gradients<T: Float>(at: &Order<'_, T>) -> Result<(), GradCheckError> {
-    let found = at.gradients.iter().enumerate().find_map(|(input, g)| Some((input, not_finite(g)?)));
-    let Some((input, (index, value))) = found else { return Ok(()) };
-    let roots: Vec<NodeId> = at.targets.iter().map(|y| y.id()).collect();
-    let mut first = None;
-    at.tape.observe(&roots, at.last_seeds(), |edge| {
-        if first.is_none() && not_finite(edge.contribution).is_some() {
-            first = Some(edge.node.index());
-        }
-    });
-    let order_of = |id| at.starts.partition_point(|&start| start <= id) - 1;
-    let origin = first.map(|id| Box::new(operation(at.tape, id, order_of(id))));
-    Err(GradCheckError::NotFiniteGradient {
-        order: at.number(),
-        entry: Entry::Of { input, index },
-        value,
-        origin,
-    })
 }
 
 #[cfg(test)]

@@ -186,7 +186,9 @@ impl Row {
             tape = number(worst.analytic);
             differences = match worst.numeric {
                 Slope::Smooth(numeric) => numeric.to_string(),
-                Slope::Kink { left, right } => format!("{} | {}", number(left.value), number(right.value)),
+                Slope::Kink { left, right } => {
+                    format!("{} below, {} above", number(left.value), number(right.value))
+                }
                 Slope::Unknown => "not finite".into(),
             };
         }
