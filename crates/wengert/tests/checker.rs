@@ -601,7 +601,8 @@ fn odd_functions_and_inputs_end_in_a_result() {
 }
 
 #[test]
-fn functions_with_checkpoints_and_fused_operations_are_checked_and_named_too() {
+fn functions_with_checkpoints_and_random_masks_are_checked_and_named_too() {
+    gradcheck(|v| v[0].dropout(0.5).tanh().dropout(0.3), &[uniform(&[20], 1)]).unwrap();
     let f: Function = |v| v[0].tape().checkpoint(|| v[0].tanh().exp()) * v[0];
     gradcheck(f, &[uniform(&[3], 1)]).unwrap();
     let cut: Function = |v| v[0].tape().checkpoint(|| v[0].tanh().detach().exp()) * v[0];

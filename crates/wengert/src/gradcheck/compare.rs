@@ -195,7 +195,7 @@ impl Settings {
             let line = Line::random(direction, function.inputs, &mut rng);
             let (forward, reverse) = (at.forward(&line), at.reverse(&line));
             let error = (forward.value - reverse).abs();
-            let agrees = error <= forward.error;
+            let agrees = error <= forward.error + self.atol;
             if !agrees {
                 let culprit = Box::new(nodes::culprit(self, function, at, &line));
                 let (order, forward) = (at.number(), forward.value);

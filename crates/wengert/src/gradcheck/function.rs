@@ -49,8 +49,7 @@ impl<T: Float> Function<'_, T> {
         shape: &Shape,
     ) -> Result<Vec<Tensor<T>>, GradCheckError> {
         let tape = &mut *self.nearby.borrow_mut();
-        tape.reset();
-        let tape = &*tape;
+        let tape = as_new(tape);
         let (vars, y) = self.on(tape, inputs)?;
         if y.shape() != *shape {
             return Err(GradCheckError::ShapeChanges { first: shape.clone(), second: y.shape() });
@@ -67,10 +66,18 @@ impl<T: Float> Function<'_, T> {
         look: impl FnOnce(&GradientTape<T>) -> R,
     ) -> Result<R, GradCheckError> {
         let tape = &mut *self.nearby.borrow_mut();
-        tape.reset();
+        let tape = as_new(tape);
         self.on(tape, inputs)?;
         Ok(look(tape))
     }
+}
+
+/// The tape without a trace of what was on it, but for its memory.
+fn as_new<T: Float>(tape: &mut GradientTape<T>) -> &GradientTape<T> {
+    tape.reset();
+    tape.seed(0);
+    tape.set_training(true);
+    tape
 }
 
 /// Gradients from the numeric sweep; zeros where nothing arrives.

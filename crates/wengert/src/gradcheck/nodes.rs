@@ -216,7 +216,7 @@ impl Settings {
         let differs = |line: &Line| Ok(self.compare(function, at, line)?.verdict == Verdict::Wrong);
         let modes_differ = |line: &Line| {
             let (forward, reverse) = (at.forward(line), at.reverse(line));
-            let agree = (forward.value - reverse).abs() <= forward.error;
+            let agree = (forward.value - reverse).abs() <= forward.error + self.atol;
             Ok(!agree)
         };
         let verdict = self.compare(function, at, line)?.verdict;
