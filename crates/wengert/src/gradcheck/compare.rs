@@ -108,10 +108,11 @@ impl Settings {
         let judge = Judge {
             analytic: at.reverse(line),
             // What rounding does to the values, it does to the tape's derivative too.
-            atol: (self.atol + 8.0 * at.noise) / line.unit,
+            atol: self.atol + 8.0 * at.noise,
             rtol: self.rtol,
             largest: at.largest[0].min(at.largest[1] / line.unit),
-            fine: self.epsilon.sqrt() / line.unit,
+            unit: line.unit,
+            epsilon: self.epsilon,
         };
         let changes = |h: f64| {
             let there = at.weighted(function, &line.at(function.inputs, h))?;

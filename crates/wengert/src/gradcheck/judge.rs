@@ -7,12 +7,15 @@ use super::report::Verdict;
 /// What the tape says, and how far differences may be from it.
 pub(super) struct Judge {
     pub analytic: f64,
+    /// For an input of size 1.
     pub atol: f64,
     pub rtol: f64,
     /// The largest derivative of the function.
     pub largest: f64,
-    /// An error that is small whatever the derivatives are.
-    pub fine: f64,
+    /// The size of the input that moves, at least 1.
+    pub unit: f64,
+    /// The relative distance of neighbouring numbers.
+    pub epsilon: f64,
 }
 
 impl Judge {
@@ -22,17 +25,19 @@ impl Judge {
             Slope::Kink { left, right } => left.value.abs().max(right.value.abs()),
             Slope::Unknown => 0.0,
         };
-        self.atol + self.rtol * size.max(self.analytic.abs())
+        self.atol / self.unit + self.rtol * size.max(self.analytic.abs())
     }
 
     /// A difference counts only beyond the tolerance and the differences' own error, and these are
-    /// trusted only if they know four digits, of this derivative or of the largest.
+    /// trusted only if they know a quarter of all digits, of this derivative or of the largest, or half
+    /// of them where these are small.
     pub(super) fn verdict(&self, numeric: Slope) -> Verdict {
         let allowed = self.allowed(numeric);
         match numeric {
             Slope::Smooth(Estimate { value, error }) => {
                 let size = self.largest.max(self.analytic.abs()).max(value.abs());
-                let trusted = error <= allowed + self.fine + 1e-4 * size;
+                let enough = self.epsilon.sqrt() / self.unit + self.epsilon.powf(0.25) * size;
+                let trusted = error <= allowed + enough;
                 // An error so large is not known well either.
                 let error = if trusted { error } else { 10.0 * error };
                 let agrees = (self.analytic - value).abs() <= allowed + error;
