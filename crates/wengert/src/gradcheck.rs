@@ -1,78 +1,112 @@
-//! Numerical checks of gradients: central differences in `f64`.
+//! Gradients against differences, forward mode and each other, to any order.
 //!
-//! Each derivative is estimated at step h and at h/2, and Richardson's extrapolation removes the
-//! h² term: (4·D(h/2) - D(h)) / 3 (L. F. Richardson, 1911). With h = 10⁻⁴ that is good to about
-//! 10⁻¹⁰ for functions of ordinary scale, which leaves a wide gap between a right rule and a wrong one.
-//! The second order is checked by default: the same comparison for a random projection of the
-//! recorded gradient.
+//! Four ways to a derivative that share as little as they can: `backward` (rules over numbers),
+//! `gradient` (rules, recorded), forward mode (the operations themselves over dual numbers), and
+//! differences (values alone). Differences know their own error, and are believed no further:
+//! `differences.rs` says how. A wrong derivative is traced to the first operation that is wrong by
+//! itself: `nodes.rs`.
+//!
+//! A check costs six evaluations for each entry and order, some seventy where the first glance does
+//! not settle it: at kinks, at steep places, and where something is wrong.
 
-use crate::shape::Shape;
+mod compare;
+mod differences;
+mod error;
+mod function;
+mod judge;
+mod line;
+mod nodes;
+mod preconditions;
+mod report;
+
+use crate::element::Float;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::var::Var;
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
-use std::fmt;
+use function::{Function, Order, seeded};
+use std::cell::RefCell;
+
+pub use differences::{Estimate, Slope};
+pub use error::{Culprit, GradCheckError, Operation, Rule};
+pub use report::{Comparison, Entry, GradCheckReport, Row, Verdict};
 
 /// Checks the gradients of `f` at `inputs`, to second order, with default settings.
 ///
 /// A result of any shape is projected on a random direction first. Give the closure in the call,
-/// or as a `fn`.
+/// or as a `fn`. In tests, [`assert_gradients!`](crate::assert_gradients) says the same in fewer words.
 ///
 /// # Errors
-/// [`GradCheckError`] names order, input and entry, with both numbers.
+/// [`GradCheckError`] names order, input and entry, with both numbers, and the operation that is to
+/// blame, with its line.
 ///
 /// ```
 /// use wengert::{gradcheck, tensor};
 /// let (a, b) = (tensor![[0.3, -1.2], [0.7, 0.1]], tensor![[0.5], [-0.4]]);
 /// let report = gradcheck(|v| v[0].matmul(v[1]).tanh(), &[a, b])?;
 /// assert!(report.worst < 1e-8);
+///
+/// // What is wrong is named: the operation, its line, and one entry with both numbers.
+/// let error = gradcheck(|v| v[0].map_gradient(|g| g * 0.5).square(), &[tensor![1.0]]).unwrap_err();
+/// assert!(error.to_string().contains("culprit: %1 `map_gradient %0` ("), "{error}");
+///
+/// // At a corner there is no derivative: the check says so, and accepts either slope.
+/// let report = gradcheck(|v| v[0].relu(), &[tensor![-1.0, 0.0, 1.0]])?;
+/// assert_eq!(report.kinks[0].entry.to_string(), "input 0 at [1]");
 /// # Ok::<(), wengert::GradCheckError>(())
 /// ```
-pub fn gradcheck<F>(f: F, inputs: &[Tensor<f64>]) -> Result<GradCheckReport, GradCheckError>
+pub fn gradcheck<T: Float, F>(f: F, inputs: &[Tensor<T>]) -> Result<GradCheckReport, GradCheckError>
 where
-    F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+    F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
 {
     GradCheck::new().check(f, inputs)
 }
 
 /// The settings of a check.
+///
+/// ```
+/// use wengert::{GradCheck, tensor};
+/// let report = GradCheck::new().order(3).check(|v| v[0].exp(), &[tensor![0.1, 0.2]])?;
+/// assert_eq!(report.checked, 6);
+/// # Ok::<(), wengert::GradCheckError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GradCheck {
-    step: f64,
-    rtol: f64,
-    atol: f64,
+    step: Option<f64>,
+    rtol: Option<f64>,
+    atol: Option<f64>,
     order: usize,
     directions: Option<usize>,
     seed: u64,
+    f32: bool,
 }
 
 impl Default for GradCheck {
     fn default() -> Self {
-        GradCheck { step: 1e-4, rtol: 1e-6, atol: 1e-7, order: 2, directions: None, seed: 0 }
+        GradCheck { step: None, rtol: None, atol: None, order: 2, directions: None, seed: 0, f32: false }
     }
 }
 
 impl GradCheck {
-    /// Second order, every entry (random directions above 256 entries), 10⁻⁶ relative and 10⁻⁷
-    /// absolute tolerance.
+    /// Second order; every entry, or eight random directions above 256 entries.
     pub fn new() -> GradCheck {
         GradCheck::default()
     }
 
-    /// The step of the differences, for entries up to 1 in size; larger ones scale it. Default 10⁻⁴.
+    /// The widest step, for an input of up to 1 in size; larger ones scale it. Narrower ones are
+    /// tried where they are needed. Default 1/128; 1/16 in `f32`.
     pub fn step(self, step: f64) -> GradCheck {
-        GradCheck { step, ..self }
+        GradCheck { step: Some(step), ..self }
     }
 
-    /// Relative tolerance. Default 10⁻⁶.
+    /// Relative tolerance, beyond the error of the differences. Default 10⁻⁶; 10⁻³ in `f32`.
     pub fn rtol(self, rtol: f64) -> GradCheck {
-        GradCheck { rtol, ..self }
+        GradCheck { rtol: Some(rtol), ..self }
     }
 
-    /// Absolute tolerance. Default 10⁻⁷.
+    /// Absolute tolerance, beyond the error of the differences, of the derivative by an input that is
+    /// measured by its own size, or by 1 if it is smaller. Default 10⁻¹²; 10⁻⁶ in `f32`.
     pub fn atol(self, atol: f64) -> GradCheck {
-        GradCheck { atol, ..self }
+        GradCheck { atol: Some(atol), ..self }
     }
 
     /// How many derivatives to check: 1 the gradient, 2 (the default) also that of the gradient.
@@ -85,7 +119,7 @@ impl GradCheck {
         GradCheck { directions: Some(0), ..self }
     }
 
-    /// Only this many random directions: two evaluations each, whatever the number of entries.
+    /// Only this many random directions over all inputs, whatever the number of entries.
     pub fn directions(self, count: usize) -> GradCheck {
         GradCheck { directions: Some(count.max(1)), ..self }
     }
@@ -95,245 +129,110 @@ impl GradCheck {
         GradCheck { seed, ..self }
     }
 
-    /// Checks the gradients of `f` at `inputs`.
+    /// Takes `f32` too, with its tolerances. Differences of `f32` keep about four digits.
+    pub fn allow_f32(self) -> GradCheck {
+        GradCheck { f32: true, ..self }
+    }
+
+    /// Checks the gradients of `f` at `inputs`. Panics of `f` itself pass through.
     ///
     /// # Errors
-    /// The first entry that differs by more than `atol + rtol · |larger|`, or a result that is not finite.
-    pub fn check<F>(&self, f: F, inputs: &[Tensor<f64>]) -> Result<GradCheckReport, GradCheckError>
+    /// [`GradCheckError`]: a derivative is wrong, not finite or not deterministic, or the inputs or
+    /// settings allow no check.
+    pub fn check<T: Float, F>(&self, f: F, inputs: &[Tensor<T>]) -> Result<GradCheckReport, GradCheckError>
     where
-        F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+        F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
     {
-        let mut report = GradCheckReport { worst: 0.0, checked: 0 };
-        for order in 1..=self.order {
-            let projected = Projected { f: &f, order, seed: self.seed };
-            self.check_order(&projected, inputs, &mut report)?;
+        self.check_recorded(&|_, v| f(v), inputs)
+    }
+
+    fn check_recorded<T: Float>(
+        &self,
+        record: function::Record<'_, T>,
+        inputs: &[Tensor<T>],
+    ) -> Result<GradCheckReport, GradCheckError> {
+        let settings = self.settings::<T>()?;
+        if inputs.is_empty() {
+            return Err(GradCheckError::NoInputs);
+        }
+        let nearby = RefCell::new(GradientTape::new());
+        let function = Function { record, inputs, nearby: &nearby };
+        let tape = GradientTape::new();
+        let (vars, y) = function.on(&tape, inputs)?;
+        preconditions::must_be_finite(y)?;
+        let mut rng = seeded(self.seed);
+        let mut report = GradCheckReport { result: y.shape(), ..GradCheckReport::default() };
+        let mut order = Order::first(vars, y, function::random(&y.shape(), &mut rng));
+        settings.check_order(&function, &order, &mut report)?;
+        for _ in 1..self.order {
+            order = order.next(&mut rng);
+            settings.check_order(&function, &order, &mut report)?;
         }
         Ok(report)
     }
 
-    fn check_order<F>(
-        &self,
-        projected: &Projected<'_, F>,
-        inputs: &[Tensor<f64>],
-        report: &mut GradCheckReport,
-    ) -> Result<(), GradCheckError>
-    where
-        F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
-    {
-        let order = projected.order;
-        let tape = GradientTape::new();
-        let vars: Vec<Var<f64>> = inputs.iter().map(|x| tape.var(x)).collect();
-        let value = projected.on(&tape, &vars);
-        if !value.item().is_finite() {
-            return Err(GradCheckError::NotFinite { order, value: value.item() });
+    fn settings<T: Float>(&self) -> Result<Settings, GradCheckError> {
+        let single = T::NAME == "f32";
+        if single && !self.f32 {
+            return Err(GradCheckError::SinglePrecision);
         }
-        let grads = value.backward();
-        let analytic: Vec<Tensor<f64>> = vars
-            .iter()
-            .map(|&v| grads.get(v).cloned().unwrap_or_else(|| Tensor::zeros(&v.shape())))
-            .collect();
-
-        self.compare_sweeps(order, &analytic, &tape.gradient(value, &vars))?;
-
-        let entries: usize = inputs.iter().map(Tensor::len).sum();
-        let directions = self.directions.unwrap_or(if entries > 256 { 8 } else { 0 });
-        if directions > 0 {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ 0xd1);
-            for direction in 0..directions {
-                let along: Vec<Tensor<f64>> =
-                    inputs.iter().map(|x| random_like(x.shape(), &mut rng)).collect();
-                let dot = |(a, d): (&Tensor<f64>, &Tensor<f64>)| -> f64 {
-                    a.as_slice().iter().zip(d.as_slice()).map(|(a, d)| a * d).sum()
-                };
-                let analytic = analytic.iter().zip(&along).map(dot).sum();
-                let numeric =
-                    self.difference(self.step, |h| projected.at(inputs, |i, j| h * along[i].as_slice()[j]));
-                self.compare(order, Entry::Direction(direction), analytic, numeric, report)?;
-            }
-            return Ok(());
+        let (step, rtol, atol) = if single { (1.0 / 16.0, 1e-3, 1e-6) } else { (1.0 / 128.0, 1e-6, 1e-12) };
+        let settings = Settings {
+            step: self.step.unwrap_or(step),
+            rtol: self.rtol.unwrap_or(rtol),
+            atol: self.atol.unwrap_or(atol),
+            epsilon: line::wide(&T::epsilon()),
+            directions: self.directions,
+            seed: self.seed,
+        };
+        let refuse = |name, value, expected| Err(GradCheckError::Setting { name, value, expected });
+        match settings {
+            Settings { step, .. } if !(step > 0.0 && step.is_finite()) => refuse("step", step, "above 0"),
+            Settings { rtol, .. } if rtol.is_nan() || rtol < 0.0 => refuse("rtol", rtol, "at least 0"),
+            Settings { atol, .. } if atol.is_nan() || atol < 0.0 => refuse("atol", atol, "at least 0"),
+            _ if self.order == 0 => refuse("order", 0.0, "at least 1"),
+            settings => Ok(settings),
         }
-        for (i, x) in inputs.iter().enumerate() {
-            for j in 0..x.len() {
-                let h = self.step * x.as_slice()[j].abs().max(1.0);
-                let moved = |h: f64| projected.at(inputs, |a, b| if (a, b) == (i, j) { h } else { 0.0 });
-                let entry = Entry::Of { input: i, index: x.shape().index_of(j) };
-                self.compare(order, entry, analytic[i].as_slice()[j], self.difference(h, moved), report)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The recorded sweep has fused rules in another form than the numeric one: both must agree.
-    fn compare_sweeps(
-        &self,
-        order: usize,
-        numeric: &[Tensor<f64>],
-        recorded: &[Var<'_, f64>],
-    ) -> Result<(), GradCheckError> {
-        for (input, (numeric, recorded)) in numeric.iter().zip(recorded).enumerate() {
-            let recorded = recorded.value();
-            for (j, (&a, &b)) in numeric.as_slice().iter().zip(recorded.as_slice()).enumerate() {
-                // Equal infinities and NaN agree here; the differences have their say on them.
-                let same = a == b || (a.is_nan() && b.is_nan());
-                let within = same || (a - b).abs() <= self.atol + self.rtol * a.abs().max(b.abs());
-                if !within {
-                    let entry = Entry::Of { input, index: numeric.shape().index_of(j) };
-                    return Err(GradCheckError::Sweeps { order, entry, backward: a, gradient: b });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Richardson's extrapolation of central differences.
-    fn difference(&self, h: f64, f: impl Fn(f64) -> f64) -> f64 {
-        let central = |h: f64| (f(h) - f(-h)) / (2.0 * h);
-        (4.0 * central(h / 2.0) - central(h)) / 3.0
-    }
-
-    fn compare(
-        &self,
-        order: usize,
-        entry: Entry,
-        analytic: f64,
-        numeric: f64,
-        report: &mut GradCheckReport,
-    ) -> Result<(), GradCheckError> {
-        let error = (analytic - numeric).abs();
-        let allowed = self.atol + self.rtol * analytic.abs().max(numeric.abs());
-        // Not `error > allowed`: a NaN must fail.
-        let within = error <= allowed;
-        if !within {
-            return Err(GradCheckError::Mismatch { order, entry, analytic, numeric, error, allowed });
-        }
-        report.checked += 1;
-        report.worst = report.worst.max(error / analytic.abs().max(numeric.abs()).max(1.0));
-        Ok(())
     }
 }
 
-/// `f` projected to a scalar: sum(f · random) for order 1; for order n + 1, the gradients of the
-/// projection of order n, projected again.
-struct Projected<'f, F> {
-    f: &'f F,
-    order: usize,
+/// The settings of a check in numbers.
+struct Settings {
+    step: f64,
+    rtol: f64,
+    atol: f64,
+    /// The relative distance of neighbouring numbers.
+    epsilon: f64,
+    directions: Option<usize>,
     seed: u64,
 }
 
-impl<F> Projected<'_, F>
-where
-    F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
-{
-    fn on<'t>(&self, tape: &'t GradientTape<f64>, vars: &[Var<'t, f64>]) -> Var<'t, f64> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let project = |x: Var<'t, f64>, rng: &mut ChaCha8Rng| {
-            let direction = tape.constant(random_like(&x.shape(), rng));
-            (x * direction).sum()
-        };
-        let mut value = project((self.f)(vars), &mut rng);
-        for _ in 1..self.order {
-            let gradients = tape.gradient(value, vars);
-            let terms = gradients.into_iter().map(|g| project(g, &mut rng));
-            value = terms.reduce(|a, b| a + b).unwrap_or_else(|| tape.constant(0.0));
+/// Checks gradients as [`gradcheck`](crate::gradcheck()) and panics, at the caller's line, with the
+/// table and the operation that is to blame. Methods of [`GradCheck`](crate::GradCheck) follow as
+/// settings.
+///
+/// ```
+/// use wengert::{assert_gradients, tensor};
+/// let (a, b) = (tensor![0.3, -0.7], tensor![2.0, 0.5]);
+/// assert_gradients!(|v| v[0] * v[1], [a, b]);
+/// let report = assert_gradients!(|v| v[0].tanh(), [a], order = 3, seed = 7);
+/// assert_eq!(report.checked, 6);
+/// ```
+///
+/// ```should_panic
+/// use wengert::{assert_gradients, tensor};
+/// assert_gradients!(|v| v[0] * v[0].detach(), [tensor![0.3]]); // %1 `detach %0` lets no gradient back
+/// ```
+#[macro_export]
+macro_rules! assert_gradients {
+    ($f:expr, [$($input:expr),+ $(,)?] $($settings:tt)*) => {{
+        let inputs = [$($input.clone()),+];
+        $crate::assert_gradients!($f, inputs $($settings)*)
+    }};
+    ($f:expr, $inputs:expr $(, $setting:ident $(= $value:expr)?)* $(,)?) => {
+        match $crate::GradCheck::new()$(.$setting($($value)?))*.check($f, &$inputs) {
+            ::std::result::Result::Ok(report) => report,
+            ::std::result::Result::Err(error) => ::std::panic!("{error}"),
         }
-        value
-    }
-
-    /// The value with every entry `j` of input `i` moved by `by(i, j)`.
-    fn at(&self, inputs: &[Tensor<f64>], by: impl Fn(usize, usize) -> f64) -> f64 {
-        let tape = GradientTape::new();
-        let moved = |(i, x): (usize, &Tensor<f64>)| {
-            let elements = x.as_slice().iter().enumerate().map(|(j, x)| x + by(i, j)).collect();
-            tape.var(Tensor::from_vec(elements, x.shape()).expect("the shape of a tensor fits it"))
-        };
-        let vars: Vec<Var<f64>> = inputs.iter().enumerate().map(moved).collect();
-        self.on(&tape, &vars).item()
-    }
-}
-
-/// Uniform in ±[½, 1½]: no entry is near 0, so that none is left out of a projection.
-fn random_like(shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<f64> {
-    let one = |_| {
-        let u: f64 = rng.random_range(-1.0..1.0);
-        u + if u < 0.0 { -0.5 } else { 0.5 }
     };
-    Tensor::from_vec((0..shape.elements()).map(one).collect(), shape).expect("one number an element")
-}
-
-/// What a passed check has seen.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GradCheckReport {
-    /// The largest |analytic - numeric| / max(1, |analytic|, |numeric|).
-    pub worst: f64,
-    /// How many derivatives were compared, over all orders.
-    pub checked: usize,
-}
-
-/// Which derivative was compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// With respect to one entry of one input.
-    Of {
-        /// Which input.
-        input: usize,
-        /// Which entry, one number an axis.
-        index: Vec<usize>,
-    },
-    /// Along a random direction over all inputs.
-    Direction(usize),
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Entry::Of { input, index } => write!(f, "input {input} at {index:?}"),
-            Entry::Direction(i) => write!(f, "random direction {i}"),
-        }
-    }
-}
-
-/// Why a check failed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GradCheckError {
-    /// A derivative differs from its numerical estimate.
-    #[error(
-        "derivative {order} of {entry}: the tape says {analytic:e}, differences say {numeric:e}; they differ by {error:.1e}, more than the {allowed:.1e} allowed"
-    )]
-    Mismatch {
-        /// 1 for the gradient, 2 for the gradient of a projection of it.
-        order: usize,
-        /// Which derivative.
-        entry: Entry,
-        /// What the tape computed.
-        analytic: f64,
-        /// What the differences estimate.
-        numeric: f64,
-        /// How much they differ.
-        error: f64,
-        /// How much they may.
-        allowed: f64,
-    },
-    /// The numeric sweep (`backward`) and the recorded one (`gradient`) differ.
-    #[error("derivative {order} of {entry}: backward says {backward:e}, gradient says {gradient:e}")]
-    Sweeps {
-        /// 1 for the gradient, 2 for the gradient of a projection of it.
-        order: usize,
-        /// Which derivative.
-        entry: Entry,
-        /// What the numeric sweep computed.
-        backward: f64,
-        /// What the recorded sweep computed.
-        gradient: f64,
-    },
-    /// The function is not finite at the given inputs, so differences say nothing.
-    #[error(
-        "the function (for derivative {order}) is {value} at the given inputs: check at a point where it is finite"
-    )]
-    NotFinite {
-        /// Which derivative was to be checked.
-        order: usize,
-        /// The value that was found.
-        value: f64,
-    },
 }

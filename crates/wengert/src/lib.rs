@@ -94,7 +94,7 @@ mod engine;
 mod error;
 mod forward;
 pub mod functional;
-mod gradcheck;
+pub mod gradcheck;
 mod gradients;
 pub mod kernels;
 mod observe;
@@ -111,8 +111,7 @@ mod tensor_ops;
 mod var;
 
 pub use element::{Element, Float};
-pub use error::MatrixError;
-pub use error::ShapeError;
+pub use error::{MatrixError, ShapeError};
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
 pub use gradients::{Gradients, NoGradient, Source};
 pub use ops::einsum::einsum;
@@ -128,5 +127,5 @@ pub use var::Var;
 pub mod prelude {
     pub use crate::{AttentionOptions, ConvOptions, PoolOptions, Reduction};
     pub use crate::{CustomOp, GradientTape, Gradients, Parameter, Shape, Span, Tensor, Var};
-    pub use crate::{fused, gradcheck, tensor};
+    pub use crate::{assert_gradients, fused, gradcheck, tensor};
 }

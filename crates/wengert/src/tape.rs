@@ -92,6 +92,11 @@ impl<T: Float> GradientTape<T> {
         }
     }
 
+    /// An empty tape on which the operations of this one can be recorded again.
+    pub(crate) fn sibling(&self) -> GradientTape<T> {
+        GradientTape { arena: RefCell::new(self.arena.borrow().sibling()), ..GradientTape::new() }
+    }
+
     /// Forgets all nodes and keeps all memory: every buffer goes back to the tape's pool.
     ///
     /// It takes the tape mutably, so a [`Var`] of the recording cannot outlive it:

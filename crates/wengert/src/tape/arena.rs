@@ -119,10 +119,12 @@ pub(crate) struct Arena<T> {
     pub checkpoints: Vec<Range<u32>>,
     /// How many values are not there, because they are in checkpoints.
     pub hollow: usize,
+    /// How many numbers, lists, indices and extensions are another tape's: they outlast a reset.
+    inherited: [usize; 4],
 }
 
 /// What does not fit into an [`Op`]'s eight bytes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Attributes {
     numbers: Vec<Numbers>,
     /// Each list is its length, then its items.
@@ -174,6 +176,18 @@ impl<T: Float> Arena<T> {
             extensions: Vec::new(),
             checkpoints: Vec::new(),
             hollow: 0,
+            inherited: [0; 4],
+        }
+    }
+
+    /// An empty one in which the operations of this one can be recorded: it has their attributes.
+    pub(crate) fn sibling(&self) -> Arena<T> {
+        let Attributes { numbers, lists, indices } = &self.attributes;
+        Arena {
+            inherited: [numbers.len(), lists.len(), indices.len(), self.extensions.len()],
+            attributes: self.attributes.clone(),
+            extensions: self.extensions.clone(),
+            ..Arena::new()
         }
     }
 
@@ -281,17 +295,19 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// Empties all tables and keeps their capacity; the values go to `give_back`.
+    /// Empties all tables, but for what is inherited, and keeps their capacity; the values go to
+    /// `give_back`.
     pub(crate) fn clear(&mut self, give_back: impl FnMut(Tensor<T>)) {
+        let [numbers, lists, indices, extensions] = self.inherited;
         self.nodes.clear();
         self.values.drain(..).for_each(give_back);
         self.long_inputs.clear();
-        self.extensions.clear();
+        self.extensions.truncate(extensions);
         self.checkpoints.clear();
         self.hollow = 0;
-        self.attributes.numbers.clear();
-        self.attributes.lists.clear();
-        self.attributes.indices.clear();
+        self.attributes.numbers.truncate(numbers);
+        self.attributes.lists.truncate(lists);
+        self.attributes.indices.truncate(indices);
     }
 
     /// Bytes of nodes and side tables, without the tensors' elements.
