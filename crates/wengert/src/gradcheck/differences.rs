@@ -174,17 +174,12 @@ pub(super) fn slope(rungs: &[Rung], noise: f64, same: f64, f: &dyn Fn(&[f64]) ->
     }
 }
 
-/// The narrowest estimate, sharpened by wider ones up to the first that contradicts it.
+/// The narrowest estimate, sharpened by wider ones that do not contradict it.
 fn climbed(estimates: impl Iterator<Item = Estimate>) -> Option<Estimate> {
-    let sharpened = |best: Option<Estimate>, wide: Estimate| {
-        let Some(narrow) = best else { return Ok(Some(wide)) };
-        if (wide.value - narrow.value).abs() > 2.0 * (wide.error + narrow.error) {
-            return Err(best);
-        }
-        Ok(if wide.error < narrow.error { Some(wide) } else { best })
-    };
-    let mut estimates = estimates;
-    estimates.try_fold(None, sharpened).unwrap_or_else(|best| best)
+    estimates.reduce(|narrow, wide| {
+        let contradicts = (wide.value - narrow.value).abs() > 2.0 * (wide.error + narrow.error);
+        if wide.error < narrow.error && !contradicts { wide } else { narrow }
+    })
 }
 
 #[cfg(test)]
