@@ -7,8 +7,7 @@ use crate::common::{
     ABOVE_ONE, BOTH, Intervals, NO_POLES, NO_STEPS, PIECES, POSITIVE, UNIT, alternate, apart, regular,
 };
 use wengert::{
-    AttentionOptions, ConvOptions, CustomOp, Float, GradientTape, PoolOptions, Reduction, Tensor, Var, fused,
-    tensor,
+    AttentionOptions, ConvOptions, CustomOp, Float, PoolOptions, Reduction, Tensor, Var, fused, tensor,
 };
 
 pub type Function<T> = for<'t> fn(&[Var<'t, T>]) -> Var<'t, T>;
