@@ -2,17 +2,13 @@
 
 mod common;
 
-use common::{Function, assert_close, panic_of, uniform};
+use common::{Function, assert_close, dot, panic_of, uniform};
 use wengert::functional::{gauss_newton_vp, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
 use wengert::{GradientTape, Tensor, Var, tensor};
 
 /// tanh(A·x) with A given first.
 fn layer<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
     v[0].matmul(v[1]).tanh()
-}
-
-fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
-    (a * b).sum().item()
 }
 
 #[test]

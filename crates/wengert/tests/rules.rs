@@ -6,7 +6,10 @@
 
 mod common;
 
-use common::{Function, assert_close, distinct, from_intervals, uniform};
+use common::{
+    ABOVE_ONE, BOTH, Function, Intervals, NO_POLES, NO_STEPS, PIECES, POSITIVE, UNIT, alternate, apart,
+    assert_close, distinct, dot, from_intervals, regular, uniform,
+};
 use std::collections::BTreeSet;
 use wengert::ops::{Binary, Conv, Index, Linalg, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
 use wengert::real::Real;
@@ -51,18 +54,6 @@ const PAIRS: [(&[usize], &[usize]); 14] = [
     (&[2, 0], &[2, 1]),
     (SCALAR, &[0]),
 ];
-
-type Intervals = &'static [(f64, f64)];
-const BOTH: Intervals = &[(0.2, 1.3), (-1.3, -0.2)];
-const POSITIVE: Intervals = &[(0.4, 2.5)];
-const UNIT: Intervals = &[(0.1, 0.8), (-0.8, -0.1)];
-const ABOVE_ONE: Intervals = &[(1.2, 3.0)];
-/// Around the corners at -3, 0, 3 and 6, at none.
-const PIECES: Intervals = &[(0.2, 2.8), (-2.8, -0.2), (3.2, 5.8), (-5.0, -3.2), (6.2, 8.0)];
-/// Between the poles of Γ.
-const NO_POLES: Intervals = &[(0.3, 4.0), (-0.8, -0.2), (9.0, 12.0), (-2.8, -2.2)];
-/// Between integers.
-const NO_STEPS: Intervals = &[(0.2, 0.45), (-1.8, -1.6), (2.6, 2.9), (-0.4, -0.1)];
 
 fn unary_cases() -> Vec<Case> {
     let table: Vec<(Unary, Function, Intervals)> = vec![
@@ -419,15 +410,6 @@ fn product_tn<'t>(a: Var<'t, f64>, y_bar: Var<'t, f64>, b: Var<'t, f64>) -> Var<
     a.tape().gradient((a.matmul(b) * y_bar).sum(), &[b])[0]
 }
 
-/// true, false, true, ..
-fn alternate(shape: &[usize]) -> Tensor<bool> {
-    let mut next = false;
-    Tensor::from_fn(shape, |_| {
-        next = !next;
-        next
-    })
-}
-
 fn product_cases() -> Vec<Case> {
     let table: Vec<(&str, &str, Function, Vec<&[usize]>)> = vec![
         ("matmul NN", "= matmul ", |v| v[0].matmul(v[1]), vec![&[3, 4], &[4, 5]]),
@@ -592,19 +574,6 @@ fn pool_cases() -> Vec<Case> {
     table.into_iter().map(|(name, f, shapes)| named(name, f, inputs(shapes))).collect()
 }
 
-/// v + 2·1, which is regular: elements of v are within ±1, and no larger than 0.4 beside it.
-fn regular<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
-    let n = v.shape()[v.shape().len() - 1];
-    0.4 * v + v.tape().constant(Tensor::eye(n)) * 2.0
-}
-
-/// Symmetric, with eigenvalues that are apart: near 0, 3, 6, ..
-fn apart<'t>(v: Var<'t, f64>) -> Var<'t, f64> {
-    let n = v.shape()[v.shape().len() - 1];
-    let diagonal = Tensor::from_fn(&[n, n], |i| if i[0] == i[1] { 3.0 * i[0] as f64 } else { 0.0 });
-    0.5 * v + v.tape().constant(diagonal)
-}
-
 /// V·tanh(w)·Vᵀ, whose value does not depend on the signs of eigenvectors.
 fn tanh_of_matrix<'t>(a: Var<'t, f64>) -> Var<'t, f64> {
     let (w, v) = a.eigh();
@@ -750,10 +719,6 @@ fn rules_give_the_same_recorded_as_in_numbers() {
             }
         }
     }
-}
-
-fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
-    a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum()
 }
 
 /// <J v, w> = <v, Jᵀ w>, where J v is forward mode, which uses no rule; then the same of the

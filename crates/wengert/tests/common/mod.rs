@@ -38,6 +38,47 @@ pub fn distinct(shape: &[usize], offset: f64, seed: u64) -> Tensor<f64> {
     })
 }
 
+/// Where an operation is to be tested: each draw is from the next of these.
+pub type Intervals = &'static [(f64, f64)];
+pub const BOTH: Intervals = &[(0.2, 1.3), (-1.3, -0.2)];
+pub const POSITIVE: Intervals = &[(0.4, 2.5)];
+pub const UNIT: Intervals = &[(0.1, 0.8), (-0.8, -0.1)];
+pub const ABOVE_ONE: Intervals = &[(1.2, 3.0)];
+/// Around the corners at -3, 0, 3 and 6, at none.
+pub const PIECES: Intervals = &[(0.2, 2.8), (-2.8, -0.2), (3.2, 5.8), (-5.0, -3.2), (6.2, 8.0)];
+/// Between the poles of Γ.
+pub const NO_POLES: Intervals = &[(0.3, 4.0), (-0.8, -0.2), (9.0, 12.0), (-2.8, -2.2)];
+/// Between integers.
+pub const NO_STEPS: Intervals = &[(0.2, 0.45), (-1.8, -1.6), (2.6, 2.9), (-0.4, -0.1)];
+
+/// true, false, true, ..
+pub fn alternate(shape: &[usize]) -> Tensor<bool> {
+    let mut next = false;
+    Tensor::from_fn(shape, |_| {
+        next = !next;
+        next
+    })
+}
+
+/// v + 2·1, which is regular: elements of v are within ±1, and no larger than 0.4 beside it.
+pub fn regular<T: Float>(v: Var<'_, T>) -> Var<'_, T> {
+    let n = v.shape()[v.shape().len() - 1];
+    0.4 * v + v.tape().constant(Tensor::eye(n)) * 2.0
+}
+
+/// Symmetric, with eigenvalues that are apart: near 0, 3, 6, ..
+pub fn apart<T: Float>(v: Var<'_, T>) -> Var<'_, T> {
+    let n = v.shape()[v.shape().len() - 1];
+    let diagonal =
+        Tensor::from_fn(&[n, n], |i| T::from_f64(if i[0] == i[1] { 3.0 * i[0] as f64 } else { 0.0 }));
+    0.5 * v + v.tape().constant(diagonal)
+}
+
+/// The inner product.
+pub fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum()
+}
+
 /// The bits of all elements.
 pub fn bits<T: Float>(x: &Tensor<T>) -> Vec<u64> {
     x.as_slice().iter().map(|x| wengert::Element::to_f64(*x).to_bits()).collect()
