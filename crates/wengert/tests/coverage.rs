@@ -363,7 +363,7 @@ runs the checks that a line names, and fails where the page differs or an operat
 | column | what stands in it |
 |---|---|
 | value | *golden*: numbers made by PyTorch, which `tests/golden.rs` compares to 1e-10 (f32 to 1e-5); *formula*: the same from other operations, to 1e-13; else the name of the test |
-| gradient | *differences*: Richardson's central differences, every entry, as numbers and recorded; *golden*: PyTorch's too |
+| gradient | *differences*: extrapolated central differences, every entry, as numbers and recorded; *golden*: PyTorch's too |
 | second order | the same of the recorded gradient; *forward over reverse*: forward mode through the recorded gradient |
 | forward mode | *transpose*: ⟨J·v, w⟩ = ⟨v, Jᵀ·w⟩, where J·v is forward mode, which uses no rule |
 | f32 | *as f64*: value and gradient in `f32`, to 1e-4 of those in `f64` |

@@ -105,6 +105,39 @@ fn what_is_no_scalar_is_the_callers_mistake() {
     assert_eq!(panicked.text, "jvp: 1 sources, but 0 tangents: there must be one each");
 }
 
+/// The fifth derivative of sin(eˣ): with u = eˣ, d/dx (P(u)·sin u + Q(u)·cos u) is
+/// u·(P′ - Q)·sin u + u·(Q′ + P)·cos u.
+fn fifth_of_sin_exp(x: f64) -> f64 {
+    let (mut p, mut q) = (vec![1.0], vec![0.0]);
+    for _ in 0..5 {
+        let step = |f: &[f64], g: &[f64], sign: f64| -> Vec<f64> {
+            let mut next = vec![0.0; f.len() + 1];
+            (1..f.len()).for_each(|i| next[i] += i as f64 * f[i]);
+            (0..g.len()).for_each(|i| next[i + 1] += sign * g[i]);
+            next
+        };
+        (p, q) = (step(&p, &q, -1.0), step(&q, &p, 1.0));
+    }
+    let at = |f: &[f64], u: f64| f.iter().rev().fold(0.0, |value, c| value * u + c);
+    let u = x.exp();
+    at(&p, u) * u.sin() + at(&q, u) * u.cos()
+}
+
+#[test]
+fn the_fifth_derivative_of_sin_exp_is_that_of_the_closed_form() {
+    for i in -10..=10 {
+        let at = i as f64 / 10.0;
+        let tape = GradientTape::new();
+        let x = tape.var(at);
+        let mut y = x.exp().sin();
+        for _ in 0..5 {
+            y = tape.gradient(y, &[x])[0];
+        }
+        let closed = fifth_of_sin_exp(at);
+        assert!((y.item() / closed - 1.0).abs() < 1e-9, "at {at}: {} and {closed}", y.item());
+    }
+}
+
 #[test]
 fn mixed_partial_derivatives_are_those_of_the_closed_form() {
     // f = exp(x·y²): ∂⁵f/∂x²∂y³ by the recurrence below, in any order of differentiation.
