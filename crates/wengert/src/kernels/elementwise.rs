@@ -10,6 +10,9 @@ use crate::ops::binary::{Binary, each_binary};
 use crate::ops::unary::{Unary, each_unary};
 use crate::tape::Numbers;
 
+/// Elements of a tile: 1 or 2 KiB, which stay in the first-level cache.
+const TILE: usize = 256;
+
 /// A loop that reads `N` slices and writes one, all of equal length.
 pub(crate) trait Map<T, const N: usize>: Copy + Sync {
     /// Must be `#[inline(always)]`.
@@ -53,21 +56,6 @@ impl<T: Lane> Map<T, 1> for Value {
         let x = &x[..out.len()];
         each_unary!(self.0, k => for i in 0..out.len() {
             out[i] = k.value(self.1, x[i]);
-        })
-    }
-}
-
-/// Adds the rule to `out`, the adjoint of x.
-#[derive(Clone, Copy)]
-struct Vjp(Unary, Numbers);
-
-impl<T: Lane> Map<T, 3> for Vjp {
-    #[inline(always)]
-    fn map(self, [x, y, y_bar]: [&[T]; 3], out: &mut [T]) {
-        let n = out.len();
-        let (x, y, y_bar) = (&x[..n], &y[..n], &y_bar[..n]);
-        each_unary!(self.0, k => for i in 0..n {
-            out[i] += k.vjp(self.1, x[i], y[i], y_bar[i]);
         })
     }
 }
@@ -144,6 +132,7 @@ pub(crate) fn unary<T: Lane>(level: Level, op: Unary, c: Numbers, x: &[T], out: 
     over(level, Value(simplest(op, c), c), [x], out);
 }
 
+/// In tiles, so that each rule is compiled in one loop, that in place, not in two.
 pub(crate) fn unary_vjp<T: Lane>(
     level: Level,
     op: Unary,
@@ -153,7 +142,19 @@ pub(crate) fn unary_vjp<T: Lane>(
     y_bar: &[T],
     x_bar: &mut [T],
 ) {
-    over(level, Vjp(simplest(op, c), c), [x, y, y_bar], x_bar);
+    let n = x_bar.len();
+    assert!([x, y, y_bar].iter().all(|x| x.len() == n), "elementwise kernels take slices of one length");
+    let map = VjpInPlace(simplest(op, c), c);
+    parallel::run(n, 1, x_bar, |range, x_bar| {
+        let mut tile = [T::ZERO; TILE];
+        for (start, x_bar) in range.step_by(TILE).zip(x_bar.chunks_mut(TILE)) {
+            let part = start..start + x_bar.len();
+            let tile = &mut tile[..x_bar.len()];
+            tile.copy_from_slice(&y_bar[part.clone()]);
+            level.run(Mapping { map, inputs: [&x[part.clone()], &y[part]], out: tile });
+            level.run(Mapping { map: Add, inputs: [tile], out: x_bar });
+        }
+    });
 }
 
 pub(crate) fn unary_vjp_in_place<T: Lane>(
