@@ -204,9 +204,11 @@ pub trait RuleKernels: Kernels {
     /// Whether the bits are those of [`UNREACHED`](RuleKernels::UNREACHED).
     fn is_unreached(self) -> bool;
 
-    /// x̄ = ȳ · f′(x) of one element.
+    /// x̄ = ȳ · f′(x) of one element. Rules that are a few instructions are compiled into the
+    /// caller, the others are a call: all of them in one place are so much code that even the
+    /// short ones take twice as long.
     fn unary_vjp_one(op: Unary, c: Numbers, x: Self, y: Self, y_bar: Self) -> Self;
-    /// ȳ · ∂f/∂a (`wrt` 0) or ȳ · ∂f/∂b (`wrt` 1) of one element.
+    /// ȳ · ∂f/∂a (`wrt` 0) or ȳ · ∂f/∂b (`wrt` 1) of one element, likewise.
     fn binary_vjp_one(op: Binary, wrt: usize, a: Self, b: Self, y: Self, y_bar: Self) -> Self;
     /// `x_bar += y_bar · f′(x)`.
     fn unary_vjp(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self]);
@@ -253,6 +255,16 @@ pub trait RuleKernels: Kernels {
         losses_bar: &[Self],
         out: &mut [Self],
     );
+}
+
+/// The operations that are named as constants, and one expression for all others.
+macro_rules! short {
+    ($op:ident, $Family:ident: $($name:ident)*; $k:ident => $inline:expr, $call:expr) => {
+        match $op {
+            $($Family::$name => { let $k = $Family::$name; $inline })*
+            _ => $call,
+        }
+    };
 }
 
 macro_rules! kernels {
@@ -349,11 +361,23 @@ macro_rules! kernels {
             }
             #[inline(always)]
             fn unary_vjp_one(op: Unary, c: Numbers, x: $t, y: $t, y_bar: $t) -> $t {
-                op.vjp(c, x, y, y_bar)
+                #[cold]
+                #[inline(never)]
+                fn any(op: Unary, c: Numbers, x: $t, y: $t, y_bar: $t) -> $t {
+                    op.vjp(c, x, y, y_bar)
+                }
+                short! { op, Unary: Neg Exp Ln Sqrt Tanh Sigmoid Relu Square Abs Plus Minus MinusFrom Times Over Divide;
+                    k => k.vjp(c, x, y, y_bar), any(op, c, x, y, y_bar) }
             }
             #[inline(always)]
             fn binary_vjp_one(op: Binary, wrt: usize, a: $t, b: $t, y: $t, y_bar: $t) -> $t {
-                op.vjp(wrt, a, b, y, y_bar)
+                #[cold]
+                #[inline(never)]
+                fn any(op: Binary, wrt: usize, a: $t, b: $t, y: $t, y_bar: $t) -> $t {
+                    op.vjp(wrt, a, b, y, y_bar)
+                }
+                short! { op, Binary: Add Sub Mul Div;
+                    k => k.vjp(wrt, a, b, y, y_bar), any(op, wrt, a, b, y, y_bar) }
             }
             fn unary_vjp(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &[$t], x_bar: &mut [$t]) {
                 elementwise::unary_vjp(Level::current(), op, c, x, y, y_bar, x_bar);
