@@ -84,6 +84,17 @@ fn numbers_from_around_and_single_precision() {
     assert_eq!(y.sum().backward().wrt(x).to_vec(), [0.0, 2.0, 2.0]);
 }
 
+/// What is not chosen has no say, even where it is infinitely steep.
+#[test]
+fn at_corners_the_slopes_are_those_of_the_steps() {
+    let tape = GradientTape::new();
+    let x = tape.var(tensor![0.0, 1.0, 4.0]);
+    let y = fused!(|x| x.ln().relu() + x.sqrt().maximum(x)).of([x]).sum();
+    let steps = (x.ln().relu() + x.sqrt().maximum(x)).sum();
+    assert_eq!(y.backward().wrt(x), steps.backward().wrt(x));
+    assert_eq!(tape.gradient(y, &[x])[0].value(), steps.backward().wrt(x).clone());
+}
+
 #[test]
 fn it_is_one_node_and_shapes_that_do_not_fit_are_the_callers() {
     let tape = GradientTape::new();
