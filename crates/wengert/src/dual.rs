@@ -23,17 +23,25 @@ pub struct Jet<R, const N: usize> {
 /// What forward mode computes with.
 pub(crate) type Dual = Jet<f64, 1>;
 
+/// eps·slope, where nothing times infinity is nothing from either side: a slope may be infinite
+/// where nothing moves, and what moves without bounds may meet a slope of 0, as max(ln x, 0) at 0 does.
+/// A reverse sweep says so too, since it comes from the slope's side.
+#[inline(always)]
+fn times0<R: Real>(eps: R, slope: R) -> R {
+    slope.keep(eps.mul0(slope))
+}
+
 impl<R: Real, const N: usize> Jet<R, N> {
-    /// f(x) where f(x.re) is `re` and f′(x.re) is `slope`, which may be infinite where nothing moves.
+    /// f(x) where f(x.re) is `re` and f′(x.re) is `slope`.
     #[inline(always)]
     fn chain(self, re: R, slope: R) -> Self {
-        Jet { re, eps: self.eps.map(|eps| eps.mul0(slope)) }
+        Jet { re, eps: self.eps.map(|eps| times0(eps, slope)) }
     }
 
     /// f(a, b) where f is `re` and its partial derivatives are `by_a` and `by_b`.
     #[inline(always)]
     fn chain2(self, b: Self, re: R, by_a: R, by_b: R) -> Self {
-        Jet { re, eps: std::array::from_fn(|i| self.eps[i].mul0(by_a) + b.eps[i].mul0(by_b)) }
+        Jet { re, eps: std::array::from_fn(|i| times0(self.eps[i], by_a) + times0(b.eps[i], by_b)) }
     }
 
     /// A number that does not move.

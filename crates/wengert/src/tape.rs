@@ -219,8 +219,12 @@ impl<T: Float> GradientTape<T> {
     ///
     /// # Panics
     /// The tape has no such node.
+    #[track_caller]
     pub fn location_of(&self, id: NodeId) -> &'static Location<'static> {
-        self.arena.borrow().nodes[id.index()].location
+        match self.arena.borrow().nodes.get(id.index()) {
+            Some(node) => node.location,
+            None => panic!("location_of: expected a node below %{}, got {id}", self.len()),
+        }
     }
 
     /// Runs `f` with `location` as the place of what it records, whatever was set: recorded rules

@@ -3,6 +3,7 @@
 mod common;
 
 use common::panic_of;
+use std::sync::{Arc, Mutex};
 use wengert::{CustomOp, GradientTape, Shape, ShapeError, Tensor, Var, gradcheck, tensor};
 
 /// a·b + a, of two inputs that broadcast.
@@ -120,4 +121,16 @@ fn straight_through_keeps_the_value_of_the_function_exactly() {
     let y = x.straight_through(|x| x.sign());
     assert_eq!(y.value(), tensor![1.0, -1.0]);
     assert_eq!((y * 3.0).sum().backward().wrt(x), &tensor![3.0, 3.0]);
+}
+
+#[test]
+fn a_hook_sees_each_adjoint_that_flows_back_and_nothing_else() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let tape = GradientTape::<f64>::new();
+    let x = tape.var(3.0);
+    let y = x.on_gradient(move |g| log.lock().unwrap().push(g.item())).square();
+    assert_eq!((y.backward().item(x), tape.gradient(y, &[x])[0].item()), (6.0, 6.0));
+    assert_eq!(tape.jvp(&[y], &[x], &[Tensor::scalar(1.0)])[0].item(), 6.0);
+    assert_eq!(*seen.lock().unwrap(), [6.0, 6.0], "once a sweep, and not in forward mode");
 }

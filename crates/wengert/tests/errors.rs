@@ -205,6 +205,8 @@ fn cases() -> (u32, Vec<Case>) {
         _t: tensor![1.0, 2.0].softmax(3) => "softmax: axis 3 is outside shape [2], whose axes are 0..=0 (or -1..=-1)";
         _t: Shape::from([usize::MAX, 2]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
         _t: Tensor::<f64>::zeros(&[usize::MAX, 2]) => format!("shape [{}, 2] is too large: at most 32 axes, and elements that fit in memory", usize::MAX);
+        t: ones(t, &[1, 1, 2, 2]).max_pool2d(0) => "max_pool2d: expected a kernel of at least 1, got 0";
+        t: t.location_of(Tape::new().var(1.0).exp().id()) => "location_of: expected a node below %0, got %1";
     })
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::panic_of;
-use wengert::{GradientTape, Tensor, tensor};
+use wengert::{AttentionOptions, GradientTape, Tensor, tensor};
 
 fn checked() -> GradientTape<f64> {
     let tape = GradientTape::new();
@@ -77,4 +77,13 @@ fn numbers_flow_as_in_ieee_754_unless_told() {
     assert_eq!(x.exp().backward().item(x), (-1f64).exp());
     tape.check_finite(false);
     assert_eq!(x.ln().backward().item(x), -1.0);
+}
+
+#[test]
+fn a_causal_mask_is_infinite_on_purpose() {
+    let tape = checked();
+    let x = tape.var(tensor![[1.0, 2.0], [0.5, -1.0]]);
+    let y = x.attention(x, x, AttentionOptions::new().causal(true)).sum();
+    tape.gradient(tape.gradient(y, &[x])[0].sum(), &[x]);
+    assert!(panic_of(|| _ = (x - 5.0).ln()).is_some(), "the check is on again");
 }

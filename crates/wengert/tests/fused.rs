@@ -85,6 +85,29 @@ fn numbers_from_around_and_single_precision() {
 }
 
 #[test]
+fn an_input_that_does_not_occur_gets_zeros() {
+    let tape = GradientTape::new();
+    let (x, w) = (tape.var(tensor![1.0, 2.0, 3.0]), tape.var(4.0));
+    let y = fused!(|x, w| w * w + 0.0 * x.number(1.0)).of([x, w]);
+    assert_eq!(y.value(), tensor![16.0, 16.0, 16.0]);
+    let (numbers, recorded) = (y.backward_with(&tensor![1.0, 1.0, 1.0]), tape.gradient(y.sum(), &[x, w]));
+    assert_eq!((numbers.item(w), recorded[1].item()), (24.0, 24.0));
+    assert_eq!(recorded[0].value(), tensor![0.0, 0.0, 0.0]);
+    assert_eq!(tape.jvp(&[recorded[1]], &[w], &[Tensor::scalar(1.0)])[0].item(), 6.0);
+}
+
+/// What is not chosen has no say, even where it is infinitely steep.
+#[test]
+fn at_corners_the_slopes_are_those_of_the_steps() {
+    let tape = GradientTape::new();
+    let x = tape.var(tensor![0.0, 1.0, 4.0]);
+    let y = fused!(|x| x.ln().relu() + x.sqrt().maximum(x)).of([x]).sum();
+    let steps = (x.ln().relu() + x.sqrt().maximum(x)).sum();
+    assert_eq!(y.backward().wrt(x), steps.backward().wrt(x));
+    assert_eq!(tape.gradient(y, &[x])[0].value(), steps.backward().wrt(x).clone());
+}
+
+#[test]
 fn it_is_one_node_and_shapes_that_do_not_fit_are_the_callers() {
     let tape = GradientTape::new();
     let vars: Vec<Var<f64>> = inputs(SHAPES[2]).iter().map(|x| tape.var(x)).collect();

@@ -401,3 +401,24 @@ fn jacobians_are_recorded_and_can_be_differentiated() {
     assert_eq!(tape.jacobian(x.slice(&[(0..0).into()]), w).shape()[..], [0, 2, 3]);
     assert_eq!(tape.jacobian(tape.constant(1.0), x).value(), tensor![0.0, 0.0, 0.0]);
 }
+
+#[test]
+fn a_mean_of_nothing_leaves_second_derivatives_of_others_alone() {
+    let tape = GradientTape::new();
+    let (x, w) = (tape.var(Tensor::zeros(&[0, 2])), tape.var(tensor![1.0, 2.0]));
+    let y = (w * (x - x.mean_axes(&[0], true)).square()).sum();
+    let first = tape.gradient(y, &[x, w]);
+    let second = tape.gradient(first[0].sum() + first[1].sum(), &[w])[0];
+    assert_eq!(second.value(), tensor![0.0, 0.0]);
+}
+
+/// Not even in the second derivative, where ln x is infinitely steep.
+#[test]
+fn what_a_maximum_does_not_choose_has_no_say() {
+    let tape = GradientTape::new();
+    let x = tape.var(0.0);
+    for y in [x.ln().maximum(x * x), -(-x.ln()).minimum(-x * x)] {
+        let first = tape.gradient(y, &[x])[0];
+        assert_eq!((first.item(), first.backward().item(x)), (0.0, 2.0));
+    }
+}

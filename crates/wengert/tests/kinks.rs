@@ -394,7 +394,7 @@ fn the_page_says_what_is_tested() {
 #[test]
 fn forward_mode_has_the_slopes_of_the_table_at_corners() {
     type Function = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
-    let corners: [(Function, f64, f64); 14] = [
+    let corners: [(Function, f64, f64); 16] = [
         (|x| x.relu(), 0.0, 0.0),
         (|x| x.abs(), 0.0, 0.0),
         (|x| x.relu6(), 6.0, 0.0),
@@ -409,6 +409,8 @@ fn forward_mode_has_the_slopes_of_the_table_at_corners() {
         (|x| x.minimum(x * 2.0), 0.0, 1.5),
         (|x| x.hypot(x * 2.0), 0.0, 0.0),
         (|x| x.atan2(x * 2.0), 0.0, 0.0),
+        (|x| x.ln().relu(), 0.0, 0.0),
+        (|x| x.ln().maximum(x - 100.0), 0.0, 1.0),
     ];
     for (f, x, slope) in corners {
         let tape = GradientTape::new();

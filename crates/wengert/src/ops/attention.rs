@@ -141,23 +141,29 @@ impl<'t, T: Float> Var<'t, T> {
         if let Some(mask) = &options.mask {
             GradientTape::<T>::fit(stretches("mask", mask.shape(), &shape));
             let allowed = mask.as_slice();
-            scores += scores.barred(mask.shape().clone(), |i| allowed[i]);
+            scores = scores.barred(mask.shape().clone(), |i| allowed[i]);
         }
         if options.causal {
             let [.., queries, keys] = shape[..] else { unreachable!("scores have two axes or more") };
-            scores += scores.barred([queries, keys].into(), |i| i % keys <= i / keys);
+            scores = scores.barred([queries, keys].into(), |i| i % keys <= i / keys);
         }
         scores.softmax(-1).matmul(v)
     }
 
-    /// A constant: 0 where element i is allowed, else -∞.
+    /// -∞ where element i of `shape` is not allowed.
     #[track_caller]
     fn barred(self, shape: Shape, allowed: impl Fn(usize) -> bool) -> Var<'t, T> {
-        let bar = self.tape().pool.borrow_mut().build(shape, |out| {
+        let tape = self.tape();
+        let bar = tape.pool.borrow_mut().build(shape, |out| {
             for (i, x) in out.iter_mut().enumerate() {
                 *x = if allowed(i) { T::zero() } else { T::neg_infinity() };
             }
         });
-        self.tape().constant(bar)
+        // Infinite on purpose: nothing for `check_finite`. No closure: its line would be the place.
+        let checks = tape.checks_finite();
+        tape.check_finite(false);
+        let barred = self + tape.constant(bar);
+        tape.check_finite(checks);
+        barred
     }
 }

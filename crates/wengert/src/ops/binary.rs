@@ -85,8 +85,8 @@ impl Binary {
             (Binary::Atan2, _) => y_bar.mul0(-over_square(a, a.hypot(b))),
             (Binary::Hypot, 0) => y_bar.mul0(over(a, y)),
             (Binary::Hypot, _) => y_bar.mul0(over(b, y)),
-            (Binary::Maximum, 0) | (Binary::Minimum, 1) => y_bar * a.wins(b),
-            (Binary::Maximum, _) | (Binary::Minimum, _) => y_bar * b.wins(a),
+            (Binary::Maximum, 0) | (Binary::Minimum, 1) => share(y_bar, a.wins(b)),
+            (Binary::Maximum, _) | (Binary::Minimum, _) => share(y_bar, b.wins(a)),
             (Binary::Keep, 1) => a.keep(y_bar),
             // Zeros of ȳ's shape.
             (Binary::Keep, _) => y_bar.number(0.0).mul0(y_bar),
@@ -98,6 +98,13 @@ impl Binary {
     pub(crate) const fn is_flat(self) -> bool {
         matches!(self, Binary::Wins | Binary::Equal)
     }
+}
+
+/// ȳ · share, but 0 where the share is 0, and every derivative of it too: what is not chosen has no
+/// say, however steep it is there.
+#[inline(always)]
+fn share<R: Real>(y_bar: R, share: R) -> R {
+    share.keep(y_bar * share)
 }
 
 /// a / h, but 0 where h is 0, and every derivative of it too: norms have no direction at the origin.

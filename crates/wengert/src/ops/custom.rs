@@ -300,6 +300,45 @@ where
     }
 }
 
+/// The identity that shows adjoints to a closure. No [`CustomOp`], whose forward mode goes through
+/// the rule: nothing flows back there, and there is nothing to show.
+struct Hook<F>(F);
+
+impl<T: Float, F: Fn(&Tensor<T>) + Send + Sync> Extension<T> for Hook<F> {
+    fn name(&self) -> &'static str {
+        "on_gradient"
+    }
+    fn describe(&self) -> Option<String> {
+        None
+    }
+    fn forward(&self, inputs: &[&Tensor<T>], _: &mut Pool<T>) -> Result<Tensor<T>, ShapeError> {
+        Ok(inputs[0].clone())
+    }
+    fn vjp(
+        &self,
+        _: &[&Tensor<T>],
+        _: &Tensor<T>,
+        y_bar: &Tensor<T>,
+        _: &[bool],
+        _: &mut Pool<T>,
+    ) -> Vec<Option<Tensor<T>>> {
+        (self.0)(y_bar);
+        vec![Some(y_bar.clone())]
+    }
+    fn recorded_vjp<'t>(
+        &self,
+        _: &[Var<'t, T>],
+        _: Var<'t, T>,
+        y_bar: Var<'t, T>,
+    ) -> Vec<Option<Var<'t, T>>> {
+        (self.0)(&y_bar.value());
+        vec![Some(y_bar)]
+    }
+    fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64> {
+        tangents[0].cloned().unwrap_or_else(|| Tensor::zeros(inputs[0].shape()))
+    }
+}
+
 /// The value of input `i`, with `vjp` as its rule.
 fn identity<T: Float, G>(name: &'static str, i: usize, vjp: G) -> impl CustomOp<T>
 where
@@ -344,11 +383,7 @@ impl<'t, T: Float> Var<'t, T> {
     where
         F: Fn(&Tensor<T>) + Send + Sync + 'static,
     {
-        let op = identity("on_gradient", 0, move |_, _, y_bar| {
-            hook(&y_bar.value());
-            vec![Some(y_bar)]
-        });
-        self.tape().custom(op, &[self])
+        GradientTape::<T>::fit(self.tape().record_extension(Arc::new(Hook(hook)), &[self]))
     }
 
     /// The same value, whose gradient is clipped to `[low, high]`, element by element, on its way

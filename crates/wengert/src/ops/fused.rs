@@ -110,7 +110,11 @@ impl<T: Float, E: Elementwise<N>, const N: usize> Extension<T> for Fused<E, N> {
             let x = inputs[i];
             TensorOps::view(&x, super::View::Reshape, &x.shape())
         });
-        let y = self.0.apply(copies);
+        let mut y = self.0.apply(copies);
+        if y.shape() != y_bar.shape() {
+            // An input of the largest shape does not occur in the expression.
+            y = y.broadcast_to(&y_bar.shape());
+        }
         y.tape().try_vjp(&[y], &[y_bar], &copies).into_iter().map(Result::ok).collect()
     }
 

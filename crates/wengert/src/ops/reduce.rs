@@ -91,7 +91,8 @@ impl Reduce {
             Reduce::Sum => y_bar.broadcast_to(&full),
             Reduce::Mean => {
                 let n: usize = axes.iter().map(|i| full[i]).product();
-                y_bar.times(1.0 / n as f64).broadcast_to(&full)
+                // Of nothing: any finite factor, as 0·∞ would reach the second derivative.
+                y_bar.times(1.0 / n.max(1) as f64).broadcast_to(&full)
             }
             Reduce::Max | Reduce::Min => {
                 let ties = x.binary(Binary::Equal, &y.reshape(&kept));

@@ -41,7 +41,8 @@ pub(crate) struct Steps {
 impl Steps {
     /// How far a kernel reaches: from its first element to behind its last.
     fn reach(self, op: &'static str, kernel: usize) -> Result<u128, ShapeError> {
-        for (name, number) in [("stride", self.stride), ("dilation", self.dilation), ("kernel", kernel)] {
+        // The kernel first: it is the stride of a pool that is told no other.
+        for (name, number) in [("kernel", kernel), ("stride", self.stride), ("dilation", self.dilation)] {
             if number == 0 {
                 return ShapeError::expected(op, format!("a {name} of at least 1"), "0");
             }
