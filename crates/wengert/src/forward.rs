@@ -2,8 +2,9 @@
 //!
 //! A node's derivative along a direction comes from evaluating its own forward computation, at
 //! the values that the tape holds, so it owes nothing to the reverse rules. One pass gives the
-//! derivative of everything recorded with respect to one direction, at the cost of a few
-//! recordings; a recorded gradient can be passed through too, which gives Hessian-vector products.
+//! derivative of everything recorded with respect to one direction; a recorded gradient can be
+//! passed through too, which gives Hessian-vector products. The loops are plain ones: a pass took
+//! 8 times as long as recording at 100 elements, 35 times at 10,000, where recording vectorises.
 
 use crate::dual::Dual;
 use crate::element::{Element, Float};

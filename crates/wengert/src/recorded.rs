@@ -296,14 +296,6 @@ impl<'t, T: Float> TensorOps<T> for Var<'t, T> {
         SmallVec::from_slice(self.tape().arena.borrow().attributes.list(at))
     }
 
-    fn indices(&self, indices: Tensor<usize>) -> At {
-        self.tape().push_indices(indices)
-    }
-
-    fn attribute_indices(&self, at: At) -> Tensor<usize> {
-        self.tape().arena.borrow().attributes.indices(at).clone()
-    }
-
     fn value(&self) -> Tensor<T> {
         (*self).value()
     }

@@ -11,7 +11,6 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 
 /// Operations on tensors that compute, or compute and record.
-#[allow(dead_code)] // the last four are for rules that depend on indices
 pub(crate) trait TensorOps<T: Float>: Clone {
     /// The shape of the value.
     fn shape(&self) -> Shape;
@@ -19,10 +18,6 @@ pub(crate) trait TensorOps<T: Float>: Clone {
     fn list(&self, items: &[usize]) -> At;
     /// An attribute list of the operation that is being differentiated.
     fn attribute_list(&self, at: At) -> SmallVec<[usize; 18]>;
-    /// Stores integer data for an operation to come.
-    fn indices(&self, indices: Tensor<usize>) -> At;
-    /// Integer data of the operation that is being differentiated.
-    fn attribute_indices(&self, at: At) -> Tensor<usize>;
     /// The elements, for rules that depend on where something was found in them.
     fn value(&self) -> Tensor<T>;
     /// A tensor that a rule has made, on the same tape.

@@ -205,8 +205,8 @@ pub trait RuleKernels: Kernels {
     fn is_unreached(self) -> bool;
 
     /// x̄ = ȳ · f′(x) of one element. Rules that are a few instructions are compiled into the
-    /// caller, the others are a call: all of them in one place are so much code that even the
-    /// short ones take twice as long.
+    /// caller, the others are a call, laid out as if it were rare: with all of them in one place even
+    /// the short ones took half as long again.
     fn unary_vjp_one(op: Unary, c: Numbers, x: Self, y: Self, y_bar: Self) -> Self;
     /// ȳ · ∂f/∂a (`wrt` 0) or ȳ · ∂f/∂b (`wrt` 1) of one element, likewise.
     fn binary_vjp_one(op: Binary, wrt: usize, a: Self, b: Self, y: Self, y_bar: Self) -> Self;
