@@ -1,6 +1,6 @@
 //! From the third step of a training loop on, tape, tensors, sweep and optimizer allocate nothing.
 //!
-//! matrixmultiply allocates one packing buffer a call, aligned to 32 bytes or more; nothing of
+//! The library of matrix products allocates one packing buffer a call, aligned to 32 bytes or more; nothing of
 //! ours is aligned so far, which tells the two apart.
 #![allow(unsafe_code)]
 
@@ -41,7 +41,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Allocations of ours and of matrixmultiply during `f`.
+/// Allocations of ours and of matrix products during `f`.
 fn allocations(f: impl FnOnce()) -> (usize, usize) {
     let before = (OURS.load(Ordering::Relaxed), PACKING.load(Ordering::Relaxed));
     f();

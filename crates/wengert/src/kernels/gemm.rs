@@ -1,28 +1,28 @@
-//! Matrix products C = A·B and C += A·B, any strides: the only caller of matrixmultiply.
+//! Matrix products C = A·B and C += A·B, any strides: the only caller of a library for them.
 //!
-//! matrixmultiply picks AVX-512, AVX2 or portable code itself, packs both operands, so that no
-//! transpose is ever copied by us, and adds into C (beta). What is done here is to cut large
-//! products over the thread pool: its own threading scales worse. Tall products go in panels, whose
-//! part of C stays in cache while k runs: 71 GFLOP/s instead of 63 for 43264x288x64 (f32, one core).
-//! Thin ones have [loops of their own](thin).
+//! gemm picks AVX-512, AVX2 or portable code itself, packs what it must, so that no transpose is
+//! ever copied by us, and adds into C. What is done here is to cut large products over the thread
+//! pool. Thin ones have [loops of their own](thin).
 //!
 //! An element's products are added in an order that depends on k alone, whatever part it falls
-//! into: so its bits do not depend on the number of threads.
+//! into: so its bits do not depend on the number of threads. The library has other orders for
+//! results of at most 64x64; hence the least length of a part.
 
 use super::simd::Level;
 use super::{Lane, Matrix, thin};
+use gemm_common::Parallelism;
 use std::ops::Range;
 
 /// Multiply-adds that are worth a thread of their own: some microseconds.
 const GRAIN: usize = 1 << 19;
 
-/// Parts are multiples of this many rows or columns, as matrixmultiply's tiles are.
-const TILE: usize = 32;
+/// Parts are multiples of this many rows or columns, as the library's tiles are, ...
+const TILE: usize = 48;
 
-/// Rows that are multiplied in one call.
-const PANEL: usize = 2048;
+/// ... and of no fewer tiles than this.
+const LEAST: usize = 2;
 
-/// matrixmultiply's entry for one type.
+/// The library's entry for one type.
 pub(crate) trait Gemm: Sized {
     /// C = A·B + beta·C.
     ///
@@ -32,30 +32,39 @@ pub(crate) trait Gemm: Sized {
 }
 
 macro_rules! gemm {
-    ($t:ident, $gemm:ident) => {
+    ($t:ident, $gemm:path) => {
         impl Gemm for $t {
             #[inline]
             unsafe fn product(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: *mut $t, row_stride: usize) {
-                let beta = if accumulate { 1.0 } else { 0.0 };
-                let ([ars, acs], [brs, bcs]) = (a.strides(), b.strides());
-                let (a_data, b_data) = (a.data.as_ptr(), b.data.as_ptr());
+                // It likes results whose columns lie together (3 times faster): so Cᵀ = Bᵀ·Aᵀ.
+                let (n, k, m) = (b.cols, a.cols, a.rows);
+                let c = (c, row_stride as isize, 1);
+                let left = (b.data.as_ptr(), b.row_stride as isize, b.col_stride as isize);
+                let right = (a.data.as_ptr(), a.row_stride as isize, a.col_stride as isize);
+                let (factor_of_c, factor, conj) = (1.0, 1.0, false);
+                let threads = Parallelism::None;
                 // SAFETY: the caller's promise.
                 unsafe {
-                    matrixmultiply::$gemm(
-                        a.rows,
-                        a.cols,
-                        b.cols,
-                        1.0,
-                        a_data,
-                        ars,
-                        acs,
-                        b_data,
-                        brs,
-                        bcs,
-                        beta,
-                        c,
-                        row_stride as isize,
-                        1,
+                    $gemm()(
+                        n,
+                        m,
+                        k,
+                        c.0,
+                        c.1,
+                        c.2,
+                        accumulate,
+                        left.0,
+                        left.1,
+                        left.2,
+                        right.0,
+                        right.1,
+                        right.2,
+                        factor_of_c,
+                        factor,
+                        conj,
+                        conj,
+                        conj,
+                        threads,
                     )
                 }
             }
@@ -63,14 +72,10 @@ macro_rules! gemm {
     };
 }
 
-gemm!(f32, sgemm);
-gemm!(f64, dgemm);
+gemm!(f32, gemm_f32::gemm::f32::get_gemm_fn);
+gemm!(f64, gemm_f64::gemm::f64::get_gemm_fn);
 
 impl<'a, T> Matrix<'a, T> {
-    fn strides(&self) -> [isize; 2] {
-        [self.row_stride as isize, self.col_stride as isize]
-    }
-
     /// Whether every index is inside the data.
     fn fits(&self) -> bool {
         let last = |n: usize, stride: usize| (n as u128).saturating_sub(1) * stride as u128;
@@ -87,25 +92,44 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+/// `c = a·b`, or `c += a·b`.
 pub(crate) fn gemm<T: Lane>(level: Level, a: Matrix<T>, b: Matrix<T>, accumulate: bool, c: &mut [T]) {
-    assert_eq!(a.cols, b.rows, "gemm: inner dimensions differ");
     assert_eq!(c.len(), a.rows * b.cols, "gemm: the result has another size");
+    let row = b.cols;
+    gemm_rows(level, a, b, accumulate, c, row);
+}
+
+/// [`gemm`] into rows that begin `c_row` elements apart, from the first of `c` on.
+pub(crate) fn gemm_rows<T: Lane>(
+    level: Level,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    accumulate: bool,
+    c: &mut [T],
+    c_row: usize,
+) {
+    assert_eq!(a.cols, b.rows, "gemm: inner dimensions differ");
     assert!(a.fits() && b.fits(), "gemm: a matrix reaches beyond its data");
-    if c.is_empty() {
+    if a.rows == 0 || b.cols == 0 {
         return;
     }
+    let result = Matrix { data: &*c, rows: a.rows, cols: b.cols, row_stride: c_row, col_stride: 1 };
+    assert!(c_row >= b.cols && result.fits(), "gemm: the result reaches beyond its data");
     if a.cols == 0 {
         if !accumulate {
-            c.fill(T::ZERO);
+            c.chunks_mut(c_row).take(a.rows).for_each(|c| c[..b.cols].fill(T::ZERO));
         }
         return;
     }
-    // A column is a row of the transposed product.
-    let (a, b) = if b.cols == 1 { (b.t(), a.t()) } else { (a, b) };
-    if thin::is_thin(&a, &b) {
-        return thin::product(level, a, b, accumulate, c);
+    if b.cols == 1 && c_row == 1 {
+        // A column is a row of the transposed product.
+        if thin::is_thin(&b.t(), &a.t()) {
+            return thin::product(level, b.t(), a.t(), accumulate, c, a.rows);
+        }
+    } else if thin::is_thin(&a, &b) {
+        return thin::product(level, a, b, accumulate, c, c_row);
     }
-    let product = Product { a, b, accumulate, c: c.as_mut_ptr(), c_row: b.cols };
+    let product = Product { a, b, accumulate, c: c.as_mut_ptr(), c_row };
     let work = a.rows * a.cols * b.cols / GRAIN;
     // SAFETY: the matrices fit, and C has room for its rows and is borrowed for this call.
     unsafe { product.cut(if work < 2 { 1 } else { work.min(rayon::current_num_threads()) }) }
@@ -133,17 +157,13 @@ impl<T: Lane> Product<'_, T> {
         let (m, n) = (self.a.rows, self.b.cols);
         // Each part packs the operand that is not cut again: the smaller one.
         let rows = m > n;
-        let units = if rows { m } else { n }.div_ceil(TILE);
-        if parts == 1 || units == 1 {
+        let units = if rows { m } else { n } / TILE;
+        if parts == 1 || units < 2 * LEAST {
             let Product { a, b, accumulate, c, c_row } = self;
-            for start in (0..m).step_by(PANEL) {
-                let rows = start..m.min(start + PANEL);
-                // SAFETY: the caller's promise.
-                unsafe { T::product(a.cut_rows(rows), b, accumulate, c.wrapping_add(start * c_row), c_row) }
-            }
-            return;
+            // SAFETY: the caller's promise.
+            return unsafe { T::product(a, b, accumulate, c, c_row) };
         }
-        let first = (units * (parts / 2) / parts).max(1) * TILE;
+        let first = (units * (parts / 2) / parts).max(LEAST) * TILE;
         let (left, right) = if rows {
             let (a, c) = (self.a.cut_rows(first..m), self.c.wrapping_add(first * self.c_row));
             (Product { a: self.a.cut_rows(0..first), ..self }, Product { a, c, ..self })

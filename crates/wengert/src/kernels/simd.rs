@@ -8,7 +8,7 @@
 //!
 //! `WENGERT_SIMD=portable`, `avx2` or `avx512` in the environment pins a lower set; a word that is
 //! none of these, or a set that the processor lacks, leaves the best one it has. Matrix products
-//! are not pinned: matrixmultiply chooses for itself.
+//! are not pinned: their library chooses for itself.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
