@@ -10,6 +10,7 @@ use crate::element::Float;
 use crate::engine::Rule;
 use crate::gradients::NoGradient;
 use crate::ops::Op;
+use crate::ops::custom::Bars;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
@@ -81,7 +82,7 @@ impl<T: Float> GradientTape<T> {
                 let extension = self.extension(at);
                 extension.vjp(&refs, &y.value(), y_bar, &wanted, &mut self.pool.borrow_mut())
             }
-            _ => Vec::new(),
+            _ => Bars::new(),
         };
         let mut all = Vec::new();
         for wrt in (0..ids.len()).filter(|&wrt| wanted[wrt]) {

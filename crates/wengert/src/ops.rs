@@ -8,6 +8,7 @@ mod activation;
 mod arrange;
 pub(crate) mod attention;
 pub(crate) mod binary;
+mod composed;
 pub(crate) mod conv;
 pub(crate) mod custom;
 mod diagonal;

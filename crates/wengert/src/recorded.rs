@@ -6,6 +6,7 @@
 use crate::element::Float;
 use crate::engine::Rule;
 use crate::gradients::NoGradient;
+use crate::ops::custom::Bars;
 use crate::ops::{At, Binary, Op, Product, Softmax, Unary, loss};
 use crate::shape::{Axes, Shape};
 use crate::sweep::must_match;
@@ -242,7 +243,7 @@ impl<T: Float> GradientTape<T> {
                     let extension = self.extension(at);
                     self.relocated(node.location, || extension.recorded_vjp(&vars, y, y_bar))
                 }
-                _ => Vec::new(),
+                _ => Bars::new(),
             };
             for (wrt, &input) in inputs.iter().enumerate() {
                 let i = input as usize;

@@ -9,6 +9,7 @@ use crate::eager::Eager;
 use crate::element::Float;
 use crate::engine::Rule;
 use crate::gradients::{Adjoints, Gradients};
+use crate::ops::custom::Bars;
 use crate::ops::{At, Op};
 use crate::shape::Shape;
 use crate::tape::arena::Node;
@@ -262,7 +263,7 @@ fn sweep_node<T: Float>(
     let numbers = tape.arena.borrow().numbers_of(&node);
     let mut bars = match node.op {
         Op::Custom(at) => custom_vjp(tape, at, &inputs, &y, y_bar.as_ref().expect("it has arrived"), &ids),
-        _ => Vec::new(),
+        _ => Bars::new(),
     };
     for wrt in (0..=last).filter(|&wrt| wanted(&ids[wrt])) {
         let i = ids[wrt] as usize;
@@ -291,7 +292,7 @@ fn custom_vjp<T: Float>(
     y: &Eager<'_, T>,
     y_bar: &Eager<'_, T>,
     ids: &[u32],
-) -> Vec<Option<Tensor<T>>> {
+) -> Bars<Tensor<T>> {
     let extension = tape.extension(at);
     let inputs: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
     let inputs: SmallVec<[&Tensor<T>; 3]> = inputs.iter().collect();

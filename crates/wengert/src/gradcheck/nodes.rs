@@ -287,9 +287,10 @@ fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use crate::ops::custom::Extension;
+    use crate::ops::custom::{Bars, Extension};
     use crate::pool::Pool;
     use crate::tensor;
+    use smallvec::smallvec;
     use std::sync::Arc;
 
     /// x², with a factor on each way to its derivative.
@@ -316,16 +317,16 @@ mod tests {
             y_bar: &Tensor<f64>,
             _: &[bool],
             _: &mut Pool<f64>,
-        ) -> Vec<Option<Tensor<f64>>> {
-            vec![Some(y_bar * x[0] * (2.0 * self.vjp))]
+        ) -> Bars<Tensor<f64>> {
+            smallvec![Some(y_bar * x[0] * (2.0 * self.vjp))]
         }
         fn recorded_vjp<'t>(
             &self,
             x: &[Var<'t, f64>],
             _: Var<'t, f64>,
             y_bar: Var<'t, f64>,
-        ) -> Vec<Option<Var<'t, f64>>> {
-            vec![Some(y_bar * x[0] * (2.0 * self.recorded))]
+        ) -> Bars<Var<'t, f64>> {
+            smallvec![Some(y_bar * x[0] * (2.0 * self.recorded))]
         }
         fn jvp(&self, x: &[&Tensor<f64>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64> {
             x[0] * tangents[0].expect("its input moves") * (2.0 * self.jvp)

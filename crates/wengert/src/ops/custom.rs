@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::var::Var;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 /// An operation of one's own, of any number of inputs: recorded by [`GradientTape::custom`].
@@ -81,6 +81,9 @@ impl<T: Float, O: CustomOp<T>> CustomOp<T> for Arc<O> {
     }
 }
 
+/// One contribution an input; `None` where nothing flows.
+pub(crate) type Bars<V> = SmallVec<[Option<V>; 4]>;
+
 /// What the tape needs of an operation that is no member of the closed enum.
 pub(crate) trait Extension<T: Float>: Send + Sync {
     fn name(&self) -> &'static str;
@@ -94,14 +97,9 @@ pub(crate) trait Extension<T: Float>: Send + Sync {
         y_bar: &Tensor<T>,
         wanted: &[bool],
         pool: &mut Pool<T>,
-    ) -> Vec<Option<Tensor<T>>>;
+    ) -> Bars<Tensor<T>>;
     /// The same, recorded.
-    fn recorded_vjp<'t>(
-        &self,
-        inputs: &[Var<'t, T>],
-        y: Var<'t, T>,
-        y_bar: Var<'t, T>,
-    ) -> Vec<Option<Var<'t, T>>>;
+    fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], y: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>>;
     /// The derivative along `tangents`, in `f64`.
     fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64>;
 }
@@ -167,20 +165,15 @@ impl<T: Float, O: CustomOp<T>> Extension<T> for Custom<O> {
         y_bar: &Tensor<T>,
         _: &[bool],
         _: &mut Pool<T>,
-    ) -> Vec<Option<Tensor<T>>> {
+    ) -> Bars<Tensor<T>> {
         let tape = GradientTape::new();
         let inputs: Vec<Var<T>> = inputs.iter().map(|&x| tape.constant(x)).collect();
         let bars = self.0.vjp(&inputs, tape.constant(y), tape.constant(y_bar));
         self.checked(&inputs, bars).into_iter().map(|bar| bar.map(Var::value)).collect()
     }
 
-    fn recorded_vjp<'t>(
-        &self,
-        inputs: &[Var<'t, T>],
-        y: Var<'t, T>,
-        y_bar: Var<'t, T>,
-    ) -> Vec<Option<Var<'t, T>>> {
-        self.checked(inputs, self.0.vjp(inputs, y, y_bar))
+    fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], y: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>> {
+        self.checked(inputs, self.0.vjp(inputs, y, y_bar)).into()
     }
 
     /// The rule is linear, ū ↦ Jᵀ·ū, so its own transpose is J: the derivative of <Jᵀ·ū, v> with
@@ -321,18 +314,13 @@ impl<T: Float, F: Fn(&Tensor<T>) + Send + Sync> Extension<T> for Hook<F> {
         y_bar: &Tensor<T>,
         _: &[bool],
         _: &mut Pool<T>,
-    ) -> Vec<Option<Tensor<T>>> {
+    ) -> Bars<Tensor<T>> {
         (self.0)(y_bar);
-        vec![Some(y_bar.clone())]
+        smallvec![Some(y_bar.clone())]
     }
-    fn recorded_vjp<'t>(
-        &self,
-        _: &[Var<'t, T>],
-        _: Var<'t, T>,
-        y_bar: Var<'t, T>,
-    ) -> Vec<Option<Var<'t, T>>> {
+    fn recorded_vjp<'t>(&self, _: &[Var<'t, T>], _: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>> {
         (self.0)(&y_bar.value());
-        vec![Some(y_bar)]
+        smallvec![Some(y_bar)]
     }
     fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64> {
         tangents[0].cloned().unwrap_or_else(|| Tensor::zeros(inputs[0].shape()))

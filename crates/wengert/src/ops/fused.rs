@@ -6,7 +6,8 @@
 //! dual numbers for value and partial derivatives side by side, and on variables where the rule
 //! is itself to be differentiated.
 
-use super::custom::Extension;
+use super::composed::through;
+use super::custom::{Bars, Extension};
 use super::operand;
 use crate::dual::{Dual, Jet};
 use crate::element::{Element, Float};
@@ -16,7 +17,6 @@ use crate::real::Real;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
-use crate::tensor_ops::TensorOps;
 use crate::var::Var;
 use std::ops::{Add, Div, Mul, Sub};
 use std::sync::Arc;
@@ -90,32 +90,17 @@ impl<T: Float, E: Elementwise<N>, const N: usize> Extension<T> for Fused<E, N> {
         y_bar: &Tensor<T>,
         _: &[bool],
         pool: &mut Pool<T>,
-    ) -> Vec<Option<Tensor<T>>> {
+    ) -> Bars<Tensor<T>> {
         let shape = y.shape();
         let operands = std::array::from_fn(|i| operand(inputs[i]));
         let mut bars: [Tensor<T>; N] = std::array::from_fn(|_| pool.build(shape.clone(), |_| {}));
         let outs = bars.each_mut().map(|bar| bar.get_mut().expect("it has just been made"));
         T::fused_vjp(self.0, operands, shape, y_bar.as_slice(), outs);
-        bars.map(Some).into()
+        bars.into_iter().map(Some).collect()
     }
 
-    fn recorded_vjp<'t>(
-        &self,
-        inputs: &[Var<'t, T>],
-        _: Var<'t, T>,
-        y_bar: Var<'t, T>,
-    ) -> Vec<Option<Var<'t, T>>> {
-        // Through copies, so that an input which depends on another one counts by itself alone.
-        let copies: [Var<'t, T>; N] = std::array::from_fn(|i| {
-            let x = inputs[i];
-            TensorOps::view(&x, super::View::Reshape, &x.shape())
-        });
-        let mut y = self.0.apply(copies);
-        if y.shape() != y_bar.shape() {
-            // An input of the largest shape does not occur in the expression.
-            y = y.broadcast_to(&y_bar.shape());
-        }
-        y.tape().try_vjp(&[y], &[y_bar], &copies).into_iter().map(Result::ok).collect()
+    fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], _: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>> {
+        through(inputs, y_bar, |x| self.0.apply(std::array::from_fn(|i| x[i])))
     }
 
     fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64> {
