@@ -198,7 +198,10 @@ pub(crate) fn numeric<T: Float>(
 fn sweep_scalars<T: Float>(tape: &GradientTape<T>, adjoints: &mut Adjoints<T>, end: usize) -> Option<usize> {
     let arena = tape.arena.borrow();
     let (nodes, scalars) = (&arena.nodes[..end], &mut adjoints.scalars[..end]);
-    for (id, node) in nodes.iter().enumerate().rev() {
+    let mut id = end;
+    while id > 0 {
+        id -= 1;
+        let node = &nodes[id];
         if !node.wants() {
             continue;
         }

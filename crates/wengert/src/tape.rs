@@ -144,14 +144,16 @@ impl<T: Float> GradientTape<T> {
     /// assert_eq!((grads.item(x), grads.wrt(w)), (3.0, &tensor![3.0, 3.0]));
     /// ```
     #[track_caller]
+    #[inline]
     pub fn var(&self, value: impl IntoValue<T>) -> Var<'_, T> {
-        self.leaf(Leaf::Var, value.into_value())
+        self.leaf(Leaf::Var, value)
     }
 
     /// A leaf without a gradient: data.
     #[track_caller]
+    #[inline]
     pub fn constant(&self, value: impl IntoValue<T>) -> Var<'_, T> {
-        self.leaf(Leaf::Constant, value.into_value())
+        self.leaf(Leaf::Constant, value)
     }
 
     /// The leaf of a parameter; its buffer is shared, not copied. Using a parameter again on the
@@ -161,7 +163,7 @@ impl<T: Float> GradientTape<T> {
         if let Some(&id) = self.parameters.borrow().get(&parameter.id()) {
             return Var::new(self, id);
         }
-        let var = self.leaf(Leaf::Parameter, parameter.value().clone());
+        let var = self.leaf(Leaf::Parameter, parameter.value());
         self.parameters.borrow_mut().insert(parameter.id(), var.id());
         var
     }
@@ -250,12 +252,16 @@ impl<T: Float> GradientTape<T> {
         self.location.get().unwrap_or(Location::caller())
     }
 
+    #[inline(always)]
     #[track_caller]
-    pub(crate) fn leaf(&self, leaf: Leaf, value: Tensor<T>) -> Var<'_, T> {
+    pub(crate) fn leaf(&self, leaf: Leaf, value: impl IntoValue<T>) -> Var<'_, T> {
         // Even in a pause: what is cut off there is operations, and a parameter's leaf may be used again.
         let wants = leaf != Leaf::Constant;
         let node = Node::new(Op::Leaf(leaf), 0, [0, 0], wants, self.here());
-        let id = self.arena.borrow_mut().push_with(node, value);
+        let id = match value.number() {
+            Some(x) => self.arena.borrow_mut().push(node.with(x)),
+            None => self.arena.borrow_mut().push_with(node, value.into_value()),
+        };
         self.recorded(id)
     }
 
@@ -434,11 +440,22 @@ impl<V: Copy> Drop for Restore<'_, V> {
 pub trait IntoValue<T> {
     /// The value as a tensor; a number needs no allocation, a reference shares the buffer.
     fn into_value(self) -> Tensor<T>;
+
+    /// The value if it is a number: it goes into its node without ever being a tensor.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn number(&self) -> Option<T> {
+        None
+    }
 }
 
 impl<T: Float> IntoValue<T> for T {
     fn into_value(self) -> Tensor<T> {
         Tensor::scalar(self)
+    }
+    #[inline(always)]
+    fn number(&self) -> Option<T> {
+        Some(*self)
     }
 }
 

@@ -26,6 +26,7 @@ macro_rules! unary {
             }
 
             /// Where the number stands in a print, for operations that have one.
+            #[inline(always)]
             pub(crate) const fn number_place(self) -> Option<Place> {
                 match self { $(Unary::$op => unary!(@place $($place)?)),* }
             }

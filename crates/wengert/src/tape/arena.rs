@@ -80,9 +80,14 @@ impl<T: Float> Node<T> {
     /// An elementwise operation on scalars alone: recorded and swept without a tensor.
     #[inline(always)]
     pub(crate) fn scalar_op(mut self, value: T) -> Node<T> {
-        self.scalar = value;
         self.flags |= SCALAR_OP;
-        self
+        self.with(value)
+    }
+
+    /// The same node with a scalar as its value.
+    #[inline(always)]
+    pub(crate) fn with(self, scalar: T) -> Node<T> {
+        Node { scalar, ..self }
     }
 
     /// The same node, but no gradient flows to it.
