@@ -6,6 +6,7 @@
 use crate::error::ShapeError;
 use smallvec::SmallVec;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 /// The most axes a tensor may have, NumPy's classic limit: sets of axes are bits of a `u32`.
@@ -21,7 +22,7 @@ pub const MAX_AXES: usize = 32;
 /// assert_eq!((shape.len(), shape.elements()), (2, 6));
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
-#[derive(PartialEq, Eq, Hash, Default)]
+#[derive(Eq, Default)]
 pub struct Shape(SmallVec<[usize; 6]>);
 
 impl Shape {
@@ -45,7 +46,22 @@ impl Shape {
             .try_fold(1usize, |product, &n| product.checked_mul(n))
             .filter(|&n| n <= isize::MAX as usize / 8)
             .ok_or_else(too_large)?;
-        Ok(Shape(SmallVec::from_slice(axes)))
+        Ok(Shape::of(axes))
+    }
+
+    /// A copy of axes that a shape has already. Shapes are copied and compared at every operation,
+    /// so the usual lengths are straight-line code: calls of `memcpy` and `memcmp` took longer.
+    #[inline]
+    fn of(axes: &[usize]) -> Shape {
+        let (axes, len) = match *axes {
+            [] => ([0; 6], 0),
+            [a] => ([a, 0, 0, 0, 0, 0], 1),
+            [a, b] => ([a, b, 0, 0, 0, 0], 2),
+            [a, b, c] => ([a, b, c, 0, 0, 0], 3),
+            [a, b, c, d] => ([a, b, c, d, 0, 0], 4),
+            _ => return Shape(SmallVec::from_slice(axes)),
+        };
+        Shape(SmallVec::from_buf_and_len(axes, len))
     }
 
     /// How many elements a tensor of this shape has.
@@ -140,11 +156,23 @@ impl Shape {
     }
 }
 
-/// `SmallVec` clones element by element; shapes are cloned at every operation.
 impl Clone for Shape {
     #[inline]
     fn clone(&self) -> Shape {
-        Shape(SmallVec::from_slice(&self.0))
+        Shape::of(self)
+    }
+}
+
+impl PartialEq for Shape {
+    #[inline]
+    fn eq(&self, other: &Shape) -> bool {
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
+    }
+}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 
@@ -179,7 +207,11 @@ impl From<&[usize]> for Shape {
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(axes: I) -> Shape {
-        Shape(axes.into_iter().collect())
+        let mut shape = Shape::scalar();
+        for axis in axes {
+            shape.0.push(axis);
+        }
+        shape
     }
 }
 

@@ -296,17 +296,17 @@ impl<T: Float> GradientTape<T> {
 
     #[track_caller]
     pub(crate) fn try_record<'t>(&'t self, op: Op, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, ShapeError> {
-        self.try_record_if(op, inputs, |_, _| Ok(()))
+        self.try_record_if(op, inputs, |_| Ok(()))
     }
 
-    /// [`try_record`](GradientTape::try_record), where `accept` sees the inputs' values and the
-    /// result before it is recorded: what it refuses leaves nothing behind.
+    /// [`try_record`](GradientTape::try_record), where `accept` sees the result before it is
+    /// recorded: what it refuses leaves nothing behind.
     #[track_caller]
     pub(crate) fn try_record_if<'t, E: From<ShapeError>>(
         &'t self,
         op: Op,
         inputs: &[Var<'t, T>],
-        accept: impl FnOnce(&[Tensor<T>], &Tensor<T>) -> Result<(), E>,
+        accept: impl FnOnce(&Tensor<T>) -> Result<(), E>,
     ) -> Result<Var<'t, T>, E> {
         let ids = self.own_all(inputs);
         let location = self.here();
@@ -314,12 +314,9 @@ impl<T: Float> GradientTape<T> {
         let mut arena = self.arena.borrow_mut();
         let node = arena.node(op, &ids, location);
         let node = if self.is_paused() { node.unwanted() } else { node };
-        let value = {
-            let inputs: SmallVec<[Tensor<T>; 4]> = ids.iter().map(|id| arena.value(id.0)).collect();
-            let value = arena.compute(op, [0.0; 2], &inputs, &mut self.pool.borrow_mut())?;
-            accept(&inputs, &value)?;
-            value
-        };
+        let ids = ids.iter().map(|id| id.0);
+        let value = arena.compute(op, [0.0; 2], ids, &mut self.pool.borrow_mut())?;
+        accept(&value)?;
         let id = arena.push_with(node, value);
         drop(arena);
         Ok(self.recorded(id))

@@ -200,6 +200,7 @@ impl<T: Element> Tensor<T> {
     pub fn get_mut(&mut self) -> Option<&mut [T]> {
         match &mut self.data {
             Data::Scalar(x) => Some(std::slice::from_mut(x)),
+            Data::Shared(buffer) if is_shared(buffer) => None,
             Data::Shared(buffer) => Arc::get_mut(buffer).map(Vec::as_mut_slice),
         }
     }
@@ -208,9 +209,16 @@ impl<T: Element> Tensor<T> {
     pub(crate) fn into_buffer(self) -> Option<Arc<Vec<T>>> {
         match self.data {
             Data::Scalar(_) => None,
+            Data::Shared(buffer) if is_shared(&buffer) => None,
             Data::Shared(mut buffer) => Arc::get_mut(&mut buffer).is_some().then_some(buffer),
         }
     }
+}
+
+/// Whether others hold the buffer, as far as one look tells: it spares `Arc::get_mut`'s locked
+/// instructions where that is sure to say no.
+fn is_shared<T>(buffer: &Arc<Vec<T>>) -> bool {
+    Arc::strong_count(buffer) > 1
 }
 
 /// Same shape and equal elements, so NaN is not equal to itself.

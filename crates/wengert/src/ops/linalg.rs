@@ -373,7 +373,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// Records what has a result for some matrices only.
     #[track_caller]
     fn record_checked(self, op: Linalg, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, MatrixError> {
-        self.tape().try_record_if(Op::Linalg(op), inputs, |inputs, y| op.check(&inputs[0], y))
+        let a = inputs[0].value();
+        self.tape().try_record_if(Op::Linalg(op), inputs, |y| op.check(&a, y))
     }
 }
 

@@ -277,15 +277,24 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// The value of `op`, whatever it is.
+    /// The value of `op`, whatever it is, of the values of nodes `ids`.
     pub(crate) fn compute(
         &self,
         op: Op,
         numbers: Numbers,
-        inputs: &[Tensor<T>],
+        ids: impl Iterator<Item = u32> + Clone,
         pool: &mut Pool<T>,
     ) -> Result<Tensor<T>, ShapeError> {
-        let refs: SmallVec<[&Tensor<T>; 4]> = inputs.iter().collect();
+        let nodes = ids.map(|i| &self.nodes[i as usize]);
+        let scalars = nodes.clone().filter(|node| node.is_scalar()).map(|node| Tensor::scalar(node.scalar));
+        let scalars: SmallVec<[Tensor<T>; 4]> = scalars.collect();
+        let mut scalar = scalars.iter();
+        let refs: SmallVec<[&Tensor<T>; 4]> = nodes
+            .map(|node| match node.is_scalar() {
+                true => scalar.next().expect("as many as there are"),
+                false => &self.values[node.slot as usize],
+            })
+            .collect();
         match op {
             Op::Unary(op) => {
                 let x = refs[0];
@@ -293,7 +302,7 @@ impl<T: Float> Arena<T> {
             }
             Op::Custom(at) => self.extension(at).forward(&refs, pool),
             op => {
-                let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(Tensor::shape).collect();
+                let shapes: SmallVec<[&Shape; 4]> = refs.iter().map(|x| x.shape()).collect();
                 let shape = op.shape(&shapes, &self.attributes)?;
                 Ok(T::forward(op, &refs, shape, &self.attributes, pool))
             }

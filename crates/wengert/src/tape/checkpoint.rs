@@ -153,9 +153,8 @@ impl<T: Float> GradientTape<T> {
             // An input from another checkpoint that something outside of it uses.
             self.fill(ids.iter().copied());
             let mut arena = self.arena.borrow_mut();
-            let inputs: SmallVec<[Tensor<T>; 4]> = ids.iter().map(|&i| arena.value(i)).collect();
             let numbers = arena.numbers_of(&node);
-            let value = arena.compute(node.op, numbers, &inputs, &mut self.pool.borrow_mut());
+            let value = arena.compute(node.op, numbers, ids.iter().copied(), &mut self.pool.borrow_mut());
             arena.values[node.slot as usize] = value.expect("it was recorded with these inputs");
             arena.hollow -= 1;
             filled.push(id);
