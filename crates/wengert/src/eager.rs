@@ -44,6 +44,20 @@ impl<'t, T: Float> Eager<'t, T> {
         self.build(self.value.shape().clone(), |out| out.copy_from_slice(self.value.as_slice()))
     }
 
+    /// Whether this is one element that stands for all of a tensor of `shape`.
+    fn is_spread(&self, shape: &Shape) -> bool {
+        self.value.len() == 1 && self.value.shape() != shape
+    }
+
+    /// The adjoint with all its elements.
+    pub(crate) fn filled(self, shape: &Shape) -> Eager<'t, T> {
+        if !self.is_spread(shape) {
+            return self;
+        }
+        let x = self.value.item();
+        self.build(shape.clone(), |out| T::fill(out, x))
+    }
+
     fn elements(&mut self) -> &mut [T] {
         self.value.get_mut().expect("the buffer is unshared")
     }
@@ -69,7 +83,7 @@ impl<T: Float> Clone for Eager<'_, T> {
 
 impl<T: Float> Drop for Eager<'_, T> {
     fn drop(&mut self) {
-        if !self.value.shape().is_empty() {
+        if self.value.is_unshared() {
             let value = self.take();
             self.tape.pool.borrow_mut().put(value);
         }
@@ -122,6 +136,13 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
         sum
     }
 
+    fn spread(self, into: &mut Adjoint<Self>) {
+        match into.value {
+            None => into.value = Some(self),
+            Some(_) => into.add(self.filled(&into.shape)),
+        }
+    }
+
     fn add_product(acc: Self, op: Product, a: &Self, b: &Self) -> Self {
         let mut acc = acc.unshared();
         op.run(&a.value, &b.value, true, acc.elements());
@@ -130,6 +151,15 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
 
     fn unary_vjp(op: Unary, c: [f64; 2], x: &Self, y: &Self, y_bar: Self, into: &mut Adjoint<Self>) {
         let (xs, ys) = (x.value.as_slice(), y.value.as_slice());
+        let one = y_bar.is_spread(y.value.shape());
+        if one && into.value.is_none() {
+            let one = y_bar.value.item();
+            let x_bar =
+                y_bar.build(y.value.shape().clone(), |out| T::unary_vjp_of_one(op, c, xs, ys, one, out));
+            into.value = Some(x_bar);
+            return;
+        }
+        let y_bar = y_bar.filled(y.value.shape());
         into.value = Some(match into.value.take() {
             Some(x_bar) => {
                 let mut x_bar = x_bar.unshared();
@@ -153,14 +183,16 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
         y_bar: Self,
         into: &mut Adjoint<Self>,
     ) {
-        if let (Binary::Add, _) | (Binary::Sub, 0) = (op, wrt) {
-            return into.add(y_bar);
-        }
         let shape = y.value.shape();
+        if let (Binary::Add, _) | (Binary::Sub, 0) = (op, wrt) {
+            return match into.shape == *shape && y_bar.is_spread(shape) {
+                true => y_bar.spread(into),
+                false => into.add(y_bar.filled(shape)),
+            };
+        }
         let (a, b) = (operand(&a.value), operand(&b.value));
-        let (y, y_bar) = (y.value.as_slice(), &y_bar);
-        let x_bar = y_bar
-            .build(shape.clone(), |out| T::binary_vjp(op, wrt, a, b, shape, y, y_bar.value.as_slice(), out));
+        let (y, bar) = (y.value.as_slice(), operand(&y_bar.value));
+        let x_bar = y_bar.build(shape.clone(), |out| T::binary_vjp(op, wrt, a, b, shape, y, bar, out));
         into.add(x_bar);
     }
 

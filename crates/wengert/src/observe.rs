@@ -96,7 +96,7 @@ impl<T: Float> GradientTape<T> {
                 }
             }
             if let Some(bar) = into.value {
-                all.push((wrt, ids[wrt], bar.into_value()));
+                all.push((wrt, ids[wrt], bar.filled(&into.shape).into_value()));
             }
         }
         all

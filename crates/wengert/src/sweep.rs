@@ -254,13 +254,19 @@ fn sweep_node<T: Float>(
     let node = tape.arena.borrow().nodes[id];
     let kept = keep.contains(&NodeId(id as u32));
     let Some(y_bar) = adjoints.take(&node, id, kept) else { return };
-    let mut y_bar = Some(Eager::new(tape, y_bar));
+    let y_bar = Eager::new(tape, y_bar);
     let ids = tape.input_ids(&node);
     window.move_to(tape, id as u32);
     tape.fill(ids.iter().copied().chain([id as u32]));
     let eager = |id: u32| Eager::new(tape, tape.arena.borrow().value(id));
     let (inputs, y): (SmallVec<[Eager<T>; 3]>, _) =
         (ids.iter().map(|&i| eager(i)).collect(), eager(id as u32));
+    let takes_one = match node.op {
+        Op::Unary(_) | Op::Binary(_) => true,
+        Op::Custom(at) => tape.extension(at).takes_one(),
+        _ => false,
+    };
+    let mut y_bar = Some(if takes_one { y_bar } else { y_bar.filled(&y.shape()) });
     let wanted = |i: &u32| tape.arena.borrow().nodes[*i as usize].wants();
     let Some(last) = ids.iter().rposition(wanted) else { return };
     let numbers = tape.arena.borrow().numbers_of(&node);
@@ -271,8 +277,9 @@ fn sweep_node<T: Float>(
     for wrt in (0..=last).filter(|&wrt| wanted(&ids[wrt])) {
         let i = ids[wrt] as usize;
         let input = tape.arena.borrow().nodes[i];
-        let value = adjoints.take(&input, i, false).map(|x| Eager::new(tape, x));
-        let mut into = Adjoint { shape: inputs[wrt].shape(), value };
+        let shape = inputs[wrt].shape();
+        let value = adjoints.take(&input, i, false).map(|x| Eager::new(tape, x).filled(&shape));
+        let mut into = Adjoint { shape, value };
         if let Op::Custom(_) = node.op {
             bars[wrt].take().into_iter().for_each(|bar| into.add(Eager::new(tape, bar)));
         } else {
@@ -281,7 +288,11 @@ fn sweep_node<T: Float>(
             let y_bar = y_bar.expect("only the last rule takes it");
             T::contribute(Rule { node: &node, numbers, wrt }, &inputs, &y, y_bar, &mut into);
         }
-        if let Some(value) = into.value {
+        if let Some(mut value) = into.value {
+            // What can be read from outside has all its elements.
+            if matches!(input.op, Op::Leaf(_)) || keep.contains(&NodeId(ids[wrt])) {
+                value = value.filled(&into.shape);
+            }
             adjoints.put(&input, i, value.into_value());
         }
     }

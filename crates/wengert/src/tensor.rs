@@ -205,6 +205,12 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// Whether there is a buffer that nobody else holds, as far as one look tells.
+    #[inline]
+    pub(crate) fn is_unshared(&self) -> bool {
+        matches!(&self.data, Data::Shared(buffer) if !is_shared(buffer))
+    }
+
     /// The buffer, if this is its only holder; a scalar has none.
     pub(crate) fn into_buffer(self) -> Option<Arc<Vec<T>>> {
         match self.data {

@@ -29,6 +29,11 @@ pub(crate) trait TensorOps<T: Float>: Clone {
 
     /// `self + x`; in place where nobody else holds the buffer.
     fn add_assign(self, x: Self) -> Self;
+    /// Adds this, one element, to every element of an adjoint: what a sum hands back.
+    fn spread(self, into: &mut Adjoint<Self>) {
+        let all = self.broadcast_to(&into.shape);
+        into.add(all);
+    }
     /// `acc + product`; the product adds into the buffer where nobody else holds it.
     fn add_product(acc: Self, op: Product, a: &Self, b: &Self) -> Self;
     /// The rule of an elementwise operation, added into the adjoint of its input.
@@ -99,6 +104,9 @@ pub(crate) trait TensorOps<T: Float>: Clone {
 }
 
 /// The adjoint of one node while contributions arrive: the first moves in, later ones are added.
+///
+/// In the numeric sweep it may be a single element that stands for all, until someone needs more:
+/// filling a large tensor with one number and reading it again is a third of the cost of a sum.
 pub struct Adjoint<V> {
     pub shape: Shape,
     pub value: Option<V>,

@@ -5,7 +5,7 @@ mod common;
 
 use common::{assert_close, bits, panic_of, uniform};
 use wengert::real::Real;
-use wengert::{GradientTape, NoGradient, Parameter, Tensor, Var, tensor};
+use wengert::{GradientTape, NoGradient, Parameter, Tensor, Var, fused, tensor};
 
 fn cut(op: &'static str, x: Var<'_, f64>) -> Option<NoGradient> {
     Some(NoGradient::Cut { op, at: x.tape().location_of(x.id()) })
@@ -421,4 +421,34 @@ fn what_a_maximum_does_not_choose_has_no_say() {
         let first = tape.gradient(y, &[x])[0];
         assert_eq!((first.item(), first.backward().item(x)), (0.0, 2.0));
     }
+}
+
+/// What a sum or mean of all hands back is one number as long as that serves; here it meets
+/// operations that take it so and others that do not, a second contribution, and a kept value.
+#[test]
+fn one_number_for_all_elements_is_as_good_as_all_of_them() {
+    let tape = GradientTape::<f64>::new();
+    let (a, b) = (tape.var(tensor![[1.0, -2.0], [3.0, 0.5]]), tape.var(tensor![2.0, -1.0]));
+    let product = a * b;
+    let programs: [Var<f64>; 6] = [
+        product,
+        product.square() + a,
+        (a - b).tanh(),
+        a.matmul(a),
+        a.softmax(-1),
+        fused!(|a, b| a * b.exp()).of([a, b]),
+    ];
+    for y in programs {
+        let ones = Tensor::ones(&y.shape());
+        let all = y.backward_with(&ones);
+        for (target, factor) in
+            [(y.sum(), 1.0), (y.mean(), 0.25), (y.sum() + y.sum_axes(&[0], false).sum(), 2.0)]
+        {
+            let grads = target.backward_keeping(&[y]);
+            assert_eq!(grads.wrt(y), &(&ones * factor), "{target:?}");
+            assert_eq!(grads.wrt(a), &(all.wrt(a) * factor), "{target:?}");
+            assert_eq!(grads.get(b), all.get(b).map(|g| g * factor).as_ref(), "{target:?}");
+        }
+    }
+    assert_eq!(a.sum().backward().wrt(a), &Tensor::ones(&[2, 2]));
 }

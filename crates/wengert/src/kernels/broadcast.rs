@@ -13,8 +13,8 @@ use super::{Lane, Operand};
 use crate::ops::Binary;
 use smallvec::SmallVec;
 
-/// Elements of a tile: 1 or 2 KiB for each operand.
-const TILE: usize = 256;
+/// Elements of a tile: 4 or 8 KiB for each operand.
+const TILE: usize = 1024;
 
 pub(crate) fn binary<T: Lane>(
     level: Level,
@@ -36,26 +36,26 @@ pub(crate) fn binary_vjp<T: Lane>(
     b: Operand<T>,
     shape: &[usize],
     y: &[T],
-    y_bar: &[T],
+    y_bar: Operand<T>,
     out: &mut [T],
 ) {
     let map = Vjp2(op, wrt);
-    stretched(level, map, [a, b], shape, [y, y_bar], out, |[a, b], [y, y_bar]| [a, b, y, y_bar]);
+    stretched(level, map, [a, b, y_bar], shape, [y], out, |[a, b, y_bar], [y]| [a, b, y, y_bar]);
 }
 
-/// Runs `map` with two operands stretched to `shape` and `R` slices that have it already.
-fn stretched<T: Lane, M: Map<T, N>, const R: usize, const N: usize>(
+/// Runs `map` with operands stretched to `shape` and `R` slices that have it already.
+fn stretched<T: Lane, M: Map<T, N>, const K: usize, const R: usize, const N: usize>(
     level: Level,
     map: M,
-    operands: [Operand<T>; 2],
+    operands: [Operand<T>; K],
     shape: &[usize],
     rest: [&[T]; R],
     out: &mut [T],
-    arrange: impl for<'s> Fn([&'s [T]; 2], [&'s [T]; R]) -> [&'s [T]; N] + Sync,
+    arrange: impl for<'s> Fn([&'s [T]; K], [&'s [T]; R]) -> [&'s [T]; N] + Sync,
 ) {
     let n: usize = shape.iter().product();
     assert_eq!(out.len(), n, "the result has another shape");
-    assert!(rest.iter().all(|x| x.len() == n), "y and y_bar have the result's shape");
+    assert!(rest.iter().all(|x| x.len() == n), "y has the result's shape");
     if operands.iter().all(|x| x.shape == shape) {
         return over(level, map, arrange(operands.map(|x| x.data), rest), out);
     }

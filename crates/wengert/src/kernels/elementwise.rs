@@ -157,6 +157,28 @@ pub(crate) fn unary_vjp<T: Lane>(
     });
 }
 
+/// The same where ȳ is one number everywhere, written over what `x_bar` held.
+pub(crate) fn unary_vjp_of_one<T: Lane>(
+    level: Level,
+    op: Unary,
+    c: Numbers,
+    x: &[T],
+    y: &[T],
+    y_bar: T,
+    x_bar: &mut [T],
+) {
+    let n = x_bar.len();
+    assert!([x, y].iter().all(|x| x.len() == n), "elementwise kernels take slices of one length");
+    let map = VjpInPlace(simplest(op, c), c);
+    parallel::run(n, 1, x_bar, |range, x_bar| {
+        for (start, x_bar) in range.step_by(TILE).zip(x_bar.chunks_mut(TILE)) {
+            let part = start..start + x_bar.len();
+            x_bar.fill(y_bar);
+            level.run(Mapping { map, inputs: [&x[part.clone()], &y[part]], out: x_bar });
+        }
+    });
+}
+
 pub(crate) fn unary_vjp_in_place<T: Lane>(
     level: Level,
     op: Unary,

@@ -27,18 +27,18 @@ impl<T: Lane, E: Elementwise<N>, const N: usize> Kernel for Value<'_, T, E, N> {
     }
 }
 
-/// `outs[k] = y_bar · ∂f/∂x[k]`.
-struct Vjp<'a, T, E, const N: usize> {
+/// `outs[k] = y_bar · ∂f/∂x[k]`, where `y_bar` may be one number for all.
+struct Vjp<'a, T, E, Y, const N: usize> {
     f: E,
     inputs: [&'a [T]; N],
-    y_bar: &'a [T],
+    y_bar: Y,
     outs: [&'a mut [T]; N],
 }
 
-impl<T: Lane, E: Elementwise<N>, const N: usize> Kernel for Vjp<'_, T, E, N> {
+impl<T: Lane, E: Elementwise<N>, Y: Fn(usize) -> T, const N: usize> Kernel for Vjp<'_, T, E, Y, N> {
     #[inline(always)]
     fn run(self) {
-        let n = self.y_bar.len();
+        let n = self.outs.first().map_or(0, |out| out.len());
         let inputs = self.inputs.map(|x| &x[..n]);
         let outs = self.outs.map(|x| &mut x[..n]);
         for i in 0..n {
@@ -49,7 +49,7 @@ impl<T: Lane, E: Elementwise<N>, const N: usize> Kernel for Vjp<'_, T, E, N> {
             }
             let slopes = self.f.apply(at).eps;
             for k in 0..N {
-                outs[k][i] = self.y_bar[i].mul0(slopes[k]);
+                outs[k][i] = (self.y_bar)(i).mul0(slopes[k]);
             }
         }
     }
@@ -70,11 +70,15 @@ pub(crate) fn vjp<T: Lane, E: Elementwise<N>, const N: usize>(
     f: E,
     inputs: [Operand<T>; N],
     shape: &[usize],
-    y_bar: &[T],
+    y_bar: Operand<T>,
     outs: [&mut [T]; N],
 ) {
+    let y_bar = y_bar.data;
     tiles(inputs, shape, outs, |start, inputs, outs| {
+        if let &[one] = y_bar {
+            return level.run(Vjp { f, inputs, y_bar: |_| one, outs });
+        }
         let y_bar = &y_bar[start..start + outs.first().map_or(0, |out| out.len())];
-        level.run(Vjp { f, inputs, y_bar, outs });
+        level.run(Vjp { f, inputs, y_bar: |i| y_bar[i], outs });
     });
 }

@@ -212,9 +212,13 @@ pub trait RuleKernels: Kernels {
     fn binary_vjp_one(op: Binary, wrt: usize, a: Self, b: Self, y: Self, y_bar: Self) -> Self;
     /// `x_bar += y_bar · f′(x)`.
     fn unary_vjp(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self]);
+    /// `x_bar = y_bar · f′(x)`, where `y_bar` is one number for all.
+    fn unary_vjp_of_one(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: Self, x_bar: &mut [Self]);
+    /// `out = x`.
+    fn fill(out: &mut [Self], x: Self);
     /// `y_bar = y_bar · f′(x)`.
     fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &mut [Self]);
-    /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` and `y_bar` have.
+    /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` has and `y_bar` stretches to.
     #[allow(clippy::too_many_arguments)]
     fn binary_vjp(
         op: Binary,
@@ -223,7 +227,7 @@ pub trait RuleKernels: Kernels {
         b: Operand<Self>,
         shape: &[usize],
         y: &[Self],
-        y_bar: &[Self],
+        y_bar: Operand<Self>,
         out: &mut [Self],
     );
     /// `out = f(inputs)`, all stretched to `shape`.
@@ -233,12 +237,12 @@ pub trait RuleKernels: Kernels {
         shape: &[usize],
         out: &mut [Self],
     );
-    /// `outs[k] = y_bar · ∂f/∂inputs[k]`, at the result's `shape`, which `y_bar` has.
+    /// `outs[k] = y_bar · ∂f/∂inputs[k]`, at the result's `shape`; `y_bar` has it, or is one element.
     fn fused_vjp<E: Elementwise<N>, const N: usize>(
         f: E,
         inputs: [Operand<Self>; N],
         shape: &[usize],
-        y_bar: &[Self],
+        y_bar: Operand<Self>,
         outs: [&mut [Self]; N],
     );
     /// `acc += x`.
@@ -382,6 +386,12 @@ macro_rules! kernels {
             fn unary_vjp(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &[$t], x_bar: &mut [$t]) {
                 elementwise::unary_vjp(Level::current(), op, c, x, y, y_bar, x_bar);
             }
+            fn unary_vjp_of_one(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: $t, x_bar: &mut [$t]) {
+                elementwise::unary_vjp_of_one(Level::current(), op, c, x, y, y_bar, x_bar);
+            }
+            fn fill(out: &mut [$t], x: $t) {
+                parallel::run(out.len(), 1, out, |_, out| out.fill(x));
+            }
             fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[$t], y: &[$t], y_bar: &mut [$t]) {
                 elementwise::unary_vjp_in_place(Level::current(), op, c, x, y, y_bar);
             }
@@ -392,7 +402,7 @@ macro_rules! kernels {
                 b: Operand<$t>,
                 shape: &[usize],
                 y: &[$t],
-                y_bar: &[$t],
+                y_bar: Operand<$t>,
                 out: &mut [$t],
             ) {
                 broadcast::binary_vjp(Level::current(), op, wrt, a, b, shape, y, y_bar, out);
@@ -409,7 +419,7 @@ macro_rules! kernels {
                 f: E,
                 inputs: [Operand<$t>; N],
                 shape: &[usize],
-                y_bar: &[$t],
+                y_bar: Operand<$t>,
                 outs: [&mut [$t]; N],
             ) {
                 fused::vjp(Level::current(), f, inputs, shape, y_bar, outs);

@@ -89,6 +89,10 @@ pub(crate) trait Extension<T: Float>: Send + Sync {
     fn name(&self) -> &'static str;
     fn describe(&self) -> Option<String>;
     fn forward(&self, inputs: &[&Tensor<T>], pool: &mut Pool<T>) -> Result<Tensor<T>, ShapeError>;
+    /// Whether `vjp` takes a `y_bar` of one element that stands for all.
+    fn takes_one(&self) -> bool {
+        false
+    }
     /// The contributions to all inputs in numbers; those that are not `wanted` may be left out.
     fn vjp(
         &self,

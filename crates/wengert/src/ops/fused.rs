@@ -73,6 +73,10 @@ impl<T: Float, E: Elementwise<N>, const N: usize> Extension<T> for Fused<E, N> {
         "fused"
     }
 
+    fn takes_one(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> Option<String> {
         Some(self.0.text().into())
     }
@@ -95,7 +99,7 @@ impl<T: Float, E: Elementwise<N>, const N: usize> Extension<T> for Fused<E, N> {
         let operands = std::array::from_fn(|i| operand(inputs[i]));
         let mut bars: [Tensor<T>; N] = std::array::from_fn(|_| pool.build(shape.clone(), |_| {}));
         let outs = bars.each_mut().map(|bar| bar.get_mut().expect("it has just been made"));
-        T::fused_vjp(self.0, operands, shape, y_bar.as_slice(), outs);
+        T::fused_vjp(self.0, operands, shape, operand(y_bar), outs);
         bars.into_iter().map(Some).collect()
     }
 

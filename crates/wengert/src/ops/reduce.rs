@@ -87,12 +87,16 @@ impl Reduce {
         let full = x.shape();
         let kept = full.reduced(axes, true);
         let y_bar = y_bar.reshape(&kept);
+        let spread = |y_bar: V, into: &mut Adjoint<V>| match kept.elements() {
+            1 => y_bar.spread(into),
+            _ => into.add(y_bar.broadcast_to(&full)),
+        };
         into.add(match self {
-            Reduce::Sum => y_bar.broadcast_to(&full),
+            Reduce::Sum => return spread(y_bar, into),
             Reduce::Mean => {
                 let n: usize = axes.iter().map(|i| full[i]).product();
                 // Of nothing: any finite factor, as 0·∞ would reach the second derivative.
-                y_bar.times(1.0 / n.max(1) as f64).broadcast_to(&full)
+                return spread(y_bar.times(1.0 / n.max(1) as f64), into);
             }
             Reduce::Max | Reduce::Min => {
                 let ties = x.binary(Binary::Equal, &y.reshape(&kept));
