@@ -20,6 +20,7 @@
 mod broadcast;
 mod conv;
 mod cross_entropy;
+mod direct;
 mod dropout;
 mod elementwise;
 pub(crate) mod erf;
@@ -34,6 +35,7 @@ pub(crate) mod movement;
 #[cfg(test)]
 mod naive;
 pub(crate) mod order;
+mod pairs;
 mod parallel;
 mod plain;
 mod pooling;
@@ -44,6 +46,9 @@ pub(crate) mod special;
 #[cfg(test)]
 mod tests;
 mod thin;
+mod tile;
+mod transpose;
+mod unfold;
 mod update;
 mod windows;
 
@@ -117,7 +122,9 @@ impl<'a, T> Matrix<'a, T> {
 }
 
 /// What the loops need of a number beyond the rules' arithmetic.
-pub(crate) trait Lane: Real + RuleKernels + PartialOrd + AddAssign + gemm::Gemm {
+pub(crate) trait Lane:
+    Real + RuleKernels + PartialOrd + AddAssign + gemm::Gemm + tile::Tile + transpose::Squares
+{
     const ZERO: Self;
     const ONE: Self;
     const LOWEST: Self;
@@ -167,11 +174,22 @@ pub trait Kernels: Element {
     /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
     fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
 
-    /// The member `op` of the family of convolutions. `scratch` is overwritten.
+    /// How many elements of scratch [`conv`](Kernels::conv) is to be given.
+    fn conv_scratch(op: Conv, s: &ConvSizes) -> usize;
+    /// The member `op` of the family of convolutions; results of a forward one begin as their
+    /// channel's `bias`. `scratch` is overwritten.
     ///
     /// # Panics
-    /// `scratch` has not the length that [`ConvSizes::scratch`] says, or an operand is too short.
-    fn conv(op: Conv, s: &ConvSizes, a: &[Self], b: &[Self], scratch: &mut [Self], out: &mut [Self]);
+    /// `scratch` has another length than [`conv_scratch`](Kernels::conv_scratch) says, or an operand
+    /// is too short.
+    fn conv(
+        op: Conv,
+        s: &ConvSizes,
+        operands: [&[Self]; 2],
+        bias: Option<&[Self]>,
+        scratch: &mut [Self],
+        out: &mut [Self],
+    );
     /// Largest of each window; NaN wins. Each window has an element in the image.
     fn max_pool(x: &[Self], w: &Windows, out: &mut [Self]);
     /// Of each window the element of `x` at the place of the first largest one of `keys`.
@@ -324,17 +342,27 @@ macro_rules! kernels {
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);
             }
-            fn conv(op: Conv, s: &ConvSizes, a: &[$t], b: &[$t], scratch: &mut [$t], out: &mut [$t]) {
-                conv::conv(Level::current(), op, s, a, b, scratch, out);
+            fn conv_scratch(op: Conv, s: &ConvSizes) -> usize {
+                conv::scratch::<$t>(Level::current(), op, s)
+            }
+            fn conv(
+                op: Conv,
+                s: &ConvSizes,
+                operands: [&[$t]; 2],
+                bias: Option<&[$t]>,
+                scratch: &mut [$t],
+                out: &mut [$t],
+            ) {
+                conv::conv(Level::current(), op, s, operands, bias, scratch, out);
             }
             fn max_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
-                pooling::max(x, w, out);
+                pooling::max(Level::current(), x, w, out);
             }
             fn max_pick(keys: &[$t], x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::pick(keys, x, w, out);
             }
             fn max_unpick(keys: &[$t], y: &[$t], w: &Windows, out: &mut [$t]) {
-                pooling::unpick(keys, y, w, out);
+                pooling::give(Level::current(), keys, y, w, out);
             }
             fn avg_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::mean(x, w, out);

@@ -507,12 +507,14 @@ macro_rules! tests_for {
                         want[k] += a[i] as f64 * b[j] as f64;
                         terms += 1;
                     });
-                    let conv = |level| {
-                        let mut scratch = vec![$t::NAN; s.scratch(*op)];
-                        written(size, |out| conv::conv(level, *op, s, &a, &b, &mut scratch, out))
-                    };
                     let tolerance = (1.0 + terms as f64 / size.max(1) as f64).sqrt() * 30.0 * $tolerance;
-                    assert_near(&everywhere(conv), &want, tolerance);
+                    for level in Level::available() {
+                        let conv = || {
+                            let mut scratch = vec![$t::NAN; conv::scratch::<$t>(level, *op, s)];
+                            written(size, |out| conv::conv(level, *op, s, [&a, &b], None, &mut scratch, out))
+                        };
+                        assert_near(&among_threads(conv), &want, tolerance);
+                    }
                 }
             }
 
@@ -549,14 +551,14 @@ macro_rules! tests_for {
                 let largest = |p: &Vec<usize>| p.iter().map(|&i| x[i]).fold($t::NEG_INFINITY, $t::max);
                 let first = |p: &Vec<usize>| *p.iter().find(|&&i| x[i] == largest(p)).unwrap();
 
-                let max = everywhere(|_| written(seen.len(), |out| pooling::max(&x, w, out)));
+                let max = everywhere(|level| written(seen.len(), |out| pooling::max(level, &x, w, out)));
                 assert_same(&max, &seen.iter().map(largest).collect::<Vec<$t>>());
                 let others: Vec<$t> = numbers(seed + 2, x.len());
                 let picked = everywhere(|_| written(seen.len(), |out| pooling::pick(&x, &others, w, out)));
                 assert_same(&picked, &seen.iter().map(|p| others[first(p)]).collect::<Vec<_>>());
                 let mut want = vec![0.0; x.len()];
                 seen.iter().zip(&y_bar).for_each(|(p, y_bar)| want[first(p)] += *y_bar);
-                let unpick = |_| written(x.len(), |out| pooling::unpick(&x, &y_bar, w, out));
+                let unpick = |level| written(x.len(), |out| pooling::give(level, &x, &y_bar, w, out));
                 assert_same(&everywhere(unpick), &want);
 
                 let mean = everywhere(|_| written(seen.len(), |out| pooling::mean(&x, w, out)));
@@ -589,7 +591,7 @@ macro_rules! tests_for {
                     ([low, 2.0, 2.0, 1.0], 2.0, 1),
                     ([-0.0, 0.0, 0.0, -0.0], 0.0, 0),
                 ] {
-                    assert_same(&written(1, |out| pooling::max(&x, &w, out)), &[largest]);
+                    assert_same(&written(1, |out| pooling::max(Level::current(), &x, &w, out)), &[largest]);
                     let places = [0.0, 1.0, 2.0, 3.0];
                     let picked = written(1, |out| pooling::pick(&x, &places, &w, out));
                     assert_eq!(picked, [places[place]], "{x:?}");

@@ -79,10 +79,10 @@ impl Conv {
         pool: &mut Pool<T>,
     ) -> Tensor<T> {
         let sizes = self.sizes(list, a.shape(), b.shape());
-        let mut scratch = pool.build([sizes.scratch(self)].into(), |_| {});
+        let mut scratch = pool.build([T::conv_scratch(self, &sizes)].into(), |_| {});
         let result = pool.build(shape, |out| {
             let scratch = scratch.get_mut().expect("nobody else has seen it");
-            T::conv(self, &sizes, a.as_slice(), b.as_slice(), scratch, out);
+            T::conv(self, &sizes, [a.as_slice(), b.as_slice()], None, scratch, out);
         });
         pool.put(scratch);
         result
