@@ -33,6 +33,9 @@ const PIECE: usize = 1 << 13;
 /// second-level cache.
 const KERNELS: usize = 1 << 15;
 
+/// Runs of units a thread: when one is held up, others take over.
+const SHARES: usize = 4;
+
 /// How a convolution is cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'s> {
@@ -66,7 +69,7 @@ impl<'s> Plan<'s> {
 
     /// Runs of units that have a scratch of their own.
     fn shares(&self) -> usize {
-        self.units().min(rayon::current_num_threads())
+        self.units().min(SHARES * rayon::current_num_threads())
     }
 
     /// Elements of one block of kernels in lanes.

@@ -3,16 +3,17 @@
 //! What a kernel may assume: buffers are contiguous and row-major, lengths fit (asserted once a
 //! call, not once an element), and the output holds stale numbers, so every element is written.
 //! What it must keep: the same bits for any number of threads and on every instruction set (which
-//! of several NaNs comes out excepted; matrix products keep them on one instruction set).
-//! So work is cut at places that depend on shapes alone, sums have a fixed tree, and no product is
-//! contracted into a fused multiply-add outside of matrix products.
+//! of several NaNs comes out excepted; matrix products and convolutions keep them on one
+//! instruction set). So work is cut at places that depend on shapes alone, sums have a fixed tree,
+//! and no product is contracted into a fused multiply-add outside of those two.
 //!
 //! The loops are generic inside and reach the rest of the crate through [`Kernels`], implemented
 //! for `f32` and `f64` by one macro: so each is compiled here, once for each type and instruction
 //! set, not again in every crate that names a tensor.
 //!
 //! This is the only folder of the crate where `unsafe` is allowed: for calls into functions
-//! compiled for other instruction sets, and for the pointers of strided copies and products.
+//! compiled for other instruction sets, for vectors by name, and for the pointers of strided copies
+//! and products.
 #![allow(unsafe_code)]
 // Loops by index over slices of one checked length are what the compiler vectorises best.
 #![allow(clippy::needless_range_loop)]

@@ -2,7 +2,8 @@
 //!
 //! A kernel is a plain scalar loop in an `#[inline(always)]` method. It is inlined into one
 //! function for each instruction set, which LLVM vectorises with that set's registers: 16 bytes
-//! wide everywhere, 32 with AVX2, 64 with AVX-512. No intrinsics, and on other processors than
+//! wide everywhere, 32 with AVX2, 64 with AVX-512. No intrinsics
+//! but in two places that say why (tile.rs, transpose.rs), and on other processors than
 //! x86 the portable loop alone. The bits are the same at each level: Rust never contracts a·b + c
 //! into a fused multiply-add by itself, and sums have a fixed order. Products of matrices and
 //! convolutions fuse where the level can, and keep their bits on one level.
