@@ -252,7 +252,7 @@ impl<'s> Plan<'s> {
             let c = &mut buffer[..n * lanes];
             match bias {
                 None => c.fill(T::ZERO),
-                Some(bias) => c.chunks_exact_mut(lanes).for_each(|c| c[..filled].copy_from_slice(bias)),
+                Some(bias) => repeat(bias, lanes, c),
             }
             for channel in (0..s.inputs).step_by(channels) {
                 let tiles = Tiles {
@@ -322,6 +322,19 @@ impl<'s> Plan<'s> {
             }
             transpose(self.level, [n, filled], (c, lanes), (&mut x[first..], image));
         }
+    }
+}
+
+/// Rows of `lanes` elements, each of which begins with `x`.
+fn repeat<T: Lane>(x: &[T], lanes: usize, out: &mut [T]) {
+    out[..x.len()].copy_from_slice(x);
+    out[x.len()..lanes].fill(T::ZERO);
+    // Twice as many each time: few long copies.
+    let mut done = lanes;
+    while done < out.len() {
+        let more = done.min(out.len() - done);
+        out.copy_within(..more, done);
+        done += more;
     }
 }
 

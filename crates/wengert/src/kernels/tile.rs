@@ -110,14 +110,14 @@ impl<T: Lane, X: Vector<T>, const V: usize, const MOST: usize> Kernel for Rows<T
     fn run(self) {
         let rows = self.0.rows.iter().product::<usize>();
         let tiles = rows.div_ceil(MOST);
-        let mut turn = [0; 3];
+        let mut next = Next { turn: [0; 3], a: 0, c: 0 };
         for i in 0..tiles {
             let size = rows / tiles + usize::from(i < rows % tiles);
             macro_rules! of_size {
                 ($($m:literal)*) => {
                     match size {
                         // SAFETY: all rows and terms are there, and so are this level's instructions.
-                        $($m if $m <= MOST => unsafe { self.0.tile::<X, $m, V>(&mut turn) },)*
+                        $($m if $m <= MOST => unsafe { self.0.tile::<X, $m, V>(&mut next) },)*
                         _ => unreachable!("at most {MOST} rows"),
                     }
                 };
@@ -127,25 +127,40 @@ impl<T: Lane, X: Vector<T>, const V: usize, const MOST: usize> Kernel for Rows<T
     }
 }
 
+/// A row to come: the turn of each loop, and where A and C have it.
+struct Next {
+    turn: Loops,
+    a: usize,
+    c: usize,
+}
+
+impl Next {
+    #[inline(always)]
+    fn step(&mut self, rows: &Loops, a: &Steps, c: &Steps) {
+        self.turn[2] += 1;
+        (self.a, self.c) = (self.a + a[2], self.c + c[2]);
+        if self.turn[2] < rows[2] {
+            return;
+        }
+        let next = self.turn[1] + 1;
+        self.turn = if next < rows[1] { [self.turn[0], next, 0] } else { [self.turn[0] + 1, 0, 0] };
+        let at = |steps: &Steps| self.turn[0] * steps[0] + self.turn[1] * steps[1];
+        (self.a, self.c) = (at(a), at(c));
+    }
+}
+
 impl<T: Lane> Raw<T> {
-    /// The next `M` rows: those from `turn` on, which moves behind them.
+    /// The next `M` rows.
     ///
     /// # Safety
     /// A, B and C have the elements of all rows and terms, and the processor has the instructions.
     #[inline(always)]
-    unsafe fn tile<X: Vector<T>, const M: usize, const V: usize>(self, turn: &mut Loops) {
+    unsafe fn tile<X: Vector<T>, const M: usize, const V: usize>(self, next: &mut Next) {
         let lanes = size_of::<X>() / size_of::<T>();
         let (mut a, mut c) = ([self.a; M], [self.c; M]);
         for i in 0..M {
-            let at = |steps: Steps| turn[0] * steps[0] + turn[1] * steps[1] + turn[2] * steps[2];
-            (a[i], c[i]) = (a[i].wrapping_add(at(self.a_rows)), c[i].wrapping_add(at(self.c_rows)));
-            for axis in (0..3).rev() {
-                turn[axis] += 1;
-                if turn[axis] < self.rows[axis] {
-                    break;
-                }
-                turn[axis] = 0;
-            }
+            (a[i], c[i]) = (a[i].wrapping_add(next.a), c[i].wrapping_add(next.c));
+            next.step(&self.rows, &self.a_rows, &self.c_rows);
         }
         // SAFETY: the caller's promise, for every pointer below.
         unsafe {
@@ -204,7 +219,7 @@ impl<T: Lane, const N: usize> Vector<T> for Plain<T, N> {
         // SAFETY: the caller's promise.
         let a = unsafe { *a };
         for j in 0..N {
-            self.0[j] = self.0[j] + a * b.0[j];
+            self.0[j] += a * b.0[j];
         }
         self
     }
