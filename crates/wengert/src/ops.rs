@@ -106,7 +106,8 @@ pub enum Op {
     Softmax(Softmax, Axes),
     /// Per row of logits, -log of the label's softmax probability: fused for stability.
     CrossEntropy(At),
-    /// A convolution or one of its two transposes.
+    /// A convolution or one of its two transposes; a forward one may have a bias as third input, with
+    /// which its sums begin.
     Conv(Conv, At),
     /// A maximum or mean over sliding windows.
     Pool2d(Pool2d, At),
@@ -183,7 +184,7 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear_shape(x, w, b),
             (Op::Softmax(..), [x]) => Ok((*x).clone()),
             (Op::CrossEntropy(at), [x]) => loss::shape("cross_entropy", x, attributes.indices(at)),
-            (Op::Conv(op, at), [a, b]) => op.shape(attributes.list(at), a, b),
+            (Op::Conv(op, at), [a, b, ..]) => op.shape(attributes.list(at), a, b),
             (Op::Pool2d(op, at), inputs) => op.shape(attributes.list(at), inputs[0]),
             (Op::Dropout(_), [x]) => Ok((*x).clone()),
             (Op::Custom(_), _) => unreachable!("it has its own forward, which knows the shape"),
@@ -217,7 +218,7 @@ impl Op {
             (Op::Linear, [x, w, b]) => matmul::linear(x, w, b, shape, pool),
             (Op::Softmax(op, axes), [x]) => op.forward(axes, x, pool),
             (Op::CrossEntropy(at), [x]) => loss::forward(x, attributes.indices(at), shape, pool),
-            (Op::Conv(op, at), [a, b]) => op.forward(attributes.list(at), a, b, shape, pool),
+            (Op::Conv(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Pool2d(op, at), inputs) => op.forward(attributes.list(at), inputs, shape, pool),
             (Op::Dropout(at), [x]) => dropout::forward(attributes.list(at), x, pool),
             (Op::Linalg(op), inputs) => op.forward(inputs, shape, pool),
@@ -248,7 +249,7 @@ impl Op {
             (Op::Linear, [x, w, _]) => matmul::linear_vjp(wrt, x, w, y_bar, into),
             (Op::Softmax(op, axes), [_]) => into.add(op.vjp(axes, y, y_bar)),
             (Op::CrossEntropy(at), [x]) => into.add(V::cross_entropy_vjp(at, x, y_bar)),
-            (Op::Conv(op, at), [a, b]) => op.vjp(at, wrt, a, b, y_bar, into),
+            (Op::Conv(op, at), [a, b, ..]) => op.vjp(at, wrt, a, b, y_bar, into),
             (Op::Pool2d(op, at), inputs) => op.vjp(at, wrt, &inputs[0], y_bar, into),
             (Op::Dropout(at), [_]) => into.add(dropout::vjp(at, y_bar)),
             (Op::Linalg(op), inputs) => into.add(op.vjp(wrt, inputs, y, y_bar)),

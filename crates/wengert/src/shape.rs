@@ -246,6 +246,12 @@ impl Axes {
         Axes(self.0 | 1 << axis)
     }
 
+    /// This set less `axis`.
+    #[must_use]
+    pub fn without(self, axis: usize) -> Axes {
+        Axes(self.0 & !(1 << axis))
+    }
+
     /// Whether `axis` is in the set.
     pub fn has(self, axis: usize) -> bool {
         self.0 >> axis & 1 == 1

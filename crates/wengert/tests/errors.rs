@@ -144,6 +144,7 @@ fn cases() -> (u32, Vec<Case>) {
         t: ones(t, &[3]).huber_loss(Tensor::ones(&[3]), f64::NAN, Reduction::Sum) => "huber_loss: expected a delta above 0, got NaN";
         t: ones(t, &[2, 3, 4]).conv2d(ones(t, &[5, 2, 1, 1]), conv()) => "conv2d: expected x [batch, in, height, width] and weight [out, in / groups, height, width], got x [2, 3, 4], weight [5, 2, 1, 1]";
         t: ones(t, &[2, 3, 4]).conv1d(ones(t, &[5, 2]), conv()) => "conv1d: expected x [batch, in, length] and weight [out, in / groups, length], got x [2, 3, 4], weight [5, 2]";
+        t: ones(t, &[1, 3, 4, 4]).conv2d_bias(ones(t, &[6, 3, 3, 3]), ones(t, &[6, 1, 1]), conv()) => "conv2d_bias: expected a bias [6] for the channels of the weight [6, 3, 3, 3], got bias [6, 1, 1]";
         t: ones(t, &[1, 3, 4, 4]).conv2d(ones(t, &[6, 2, 3, 3]), conv()) => "conv2d: expected a weight [out, 3, ..] for the 3 channels of x, got weight [6, 2, 3, 3]";
         t: ones(t, &[1, 4, 4, 4]).conv2d(ones(t, &[6, 4, 3, 3]), conv().groups(2)) => "conv2d: expected a weight [out, 2, ..] for the 4 channels of x in 2 groups, got weight [6, 4, 3, 3]";
         t: ones(t, &[1, 3, 4, 4]).conv2d(ones(t, &[6, 1, 3, 3]), conv().groups(2)) => "conv2d: expected groups that divide 3 channels of x and 6 of the weight, got 2 groups";

@@ -496,6 +496,14 @@ fn conv_cases() -> Vec<Case> {
             |v| v[0].conv2d(v[1], ConvOptions::new().padding(1)),
             vec![&[1, 1, 0, 2], &[1, 1, 2, 2]],
         ),
+        // Channels that fill lanes.
+        (Conv::Forward, |v| v[0].conv2d(v[1], mixed()), vec![&[1, 6, 3, 3], &[6, 6, 2, 2]]),
+        (Conv::Forward, |v| v[0].conv2d_bias(v[1], v[2], mixed()), vec![&[2, 2, 4, 3], &[3, 2, 3, 2], &[3]]),
+        (
+            Conv::Forward,
+            |v| v[0].conv2d_bias(v[1], v[2], ConvOptions::new().groups(2)),
+            vec![&[2, 2, 2, 2], &[16, 1, 2, 2], &[16]],
+        ),
         (Conv::Forward, |v| v[0].conv1d(v[1], mixed()), vec![&[2, 3, 5], &[2, 3, 3]]),
         (Conv::Forward, |v| v[0].conv1d(v[1], mixed().groups(3)), vec![&[1, 3, 4], &[3, 1, 2]]),
         (

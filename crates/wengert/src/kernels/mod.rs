@@ -3,16 +3,17 @@
 //! What a kernel may assume: buffers are contiguous and row-major, lengths fit (asserted once a
 //! call, not once an element), and the output holds stale numbers, so every element is written.
 //! What it must keep: the same bits for any number of threads and on every instruction set (which
-//! of several NaNs comes out excepted; matrix products keep them on one instruction set).
-//! So work is cut at places that depend on shapes alone, sums have a fixed tree, and no product is
-//! contracted into a fused multiply-add outside of matrix products.
+//! of several NaNs comes out excepted; matrix products and convolutions keep them on one
+//! instruction set). So work is cut at places that depend on shapes alone, sums have a fixed tree,
+//! and no product is contracted into a fused multiply-add outside of those two.
 //!
 //! The loops are generic inside and reach the rest of the crate through [`Kernels`], implemented
 //! for `f32` and `f64` by one macro: so each is compiled here, once for each type and instruction
 //! set, not again in every crate that names a tensor.
 //!
 //! This is the only folder of the crate where `unsafe` is allowed: for calls into functions
-//! compiled for other instruction sets, and for the pointers of strided copies and products.
+//! compiled for other instruction sets, for vectors by name, and for the pointers of strided copies
+//! and products.
 #![allow(unsafe_code)]
 // Loops by index over slices of one checked length are what the compiler vectorises best.
 #![allow(clippy::needless_range_loop)]
@@ -20,6 +21,7 @@
 mod broadcast;
 mod conv;
 mod cross_entropy;
+mod direct;
 mod dropout;
 mod elementwise;
 pub(crate) mod erf;
@@ -34,6 +36,7 @@ pub(crate) mod movement;
 #[cfg(test)]
 mod naive;
 pub(crate) mod order;
+mod pairs;
 mod parallel;
 mod plain;
 mod pooling;
@@ -44,6 +47,9 @@ pub(crate) mod special;
 #[cfg(test)]
 mod tests;
 mod thin;
+mod tile;
+mod transpose;
+mod unfold;
 mod update;
 mod windows;
 
@@ -117,7 +123,9 @@ impl<'a, T> Matrix<'a, T> {
 }
 
 /// What the loops need of a number beyond the rules' arithmetic.
-pub(crate) trait Lane: Real + RuleKernels + PartialOrd + AddAssign + gemm::Gemm {
+pub(crate) trait Lane:
+    Real + RuleKernels + PartialOrd + AddAssign + gemm::Gemm + tile::Tile + transpose::Squares
+{
     const ZERO: Self;
     const ONE: Self;
     const LOWEST: Self;
@@ -167,11 +175,22 @@ pub trait Kernels: Element {
     /// Inner dimensions differ, `c` has another length, or a matrix reaches beyond its data.
     fn gemm(a: Matrix<Self>, b: Matrix<Self>, accumulate: bool, c: &mut [Self]);
 
-    /// The member `op` of the family of convolutions. `scratch` is overwritten.
+    /// How many elements of scratch [`conv`](Kernels::conv) is to be given.
+    fn conv_scratch(op: Conv, s: &ConvSizes) -> usize;
+    /// The member `op` of the family of convolutions; results of a forward one begin as their
+    /// channel's `bias`. `scratch` is overwritten.
     ///
     /// # Panics
-    /// `scratch` has not the length that [`ConvSizes::scratch`] says, or an operand is too short.
-    fn conv(op: Conv, s: &ConvSizes, a: &[Self], b: &[Self], scratch: &mut [Self], out: &mut [Self]);
+    /// `scratch` has another length than [`conv_scratch`](Kernels::conv_scratch) says, or an operand
+    /// is too short.
+    fn conv(
+        op: Conv,
+        s: &ConvSizes,
+        operands: [&[Self]; 2],
+        bias: Option<&[Self]>,
+        scratch: &mut [Self],
+        out: &mut [Self],
+    );
     /// Largest of each window; NaN wins. Each window has an element in the image.
     fn max_pool(x: &[Self], w: &Windows, out: &mut [Self]);
     /// Of each window the element of `x` at the place of the first largest one of `keys`.
@@ -328,17 +347,27 @@ macro_rules! kernels {
             fn gemm(a: Matrix<$t>, b: Matrix<$t>, accumulate: bool, c: &mut [$t]) {
                 gemm::gemm(Level::current(), a, b, accumulate, c);
             }
-            fn conv(op: Conv, s: &ConvSizes, a: &[$t], b: &[$t], scratch: &mut [$t], out: &mut [$t]) {
-                conv::conv(Level::current(), op, s, a, b, scratch, out);
+            fn conv_scratch(op: Conv, s: &ConvSizes) -> usize {
+                conv::scratch::<$t>(Level::current(), op, s)
+            }
+            fn conv(
+                op: Conv,
+                s: &ConvSizes,
+                operands: [&[$t]; 2],
+                bias: Option<&[$t]>,
+                scratch: &mut [$t],
+                out: &mut [$t],
+            ) {
+                conv::conv(Level::current(), op, s, operands, bias, scratch, out);
             }
             fn max_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
-                pooling::max(x, w, out);
+                pooling::max(Level::current(), x, w, out);
             }
             fn max_pick(keys: &[$t], x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::pick(keys, x, w, out);
             }
             fn max_unpick(keys: &[$t], y: &[$t], w: &Windows, out: &mut [$t]) {
-                pooling::unpick(keys, y, w, out);
+                pooling::give(Level::current(), keys, y, w, out);
             }
             fn avg_pool(x: &[$t], w: &Windows, out: &mut [$t]) {
                 pooling::mean(x, w, out);

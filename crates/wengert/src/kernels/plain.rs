@@ -125,8 +125,22 @@ impl Kernels for Dual {
             *c = (0..a.cols).fold(start, |sum, k| sum + at(&a, row, k) * at(&b, k, col));
         }
     }
-    fn conv(op: Conv, s: &ConvSizes, a: &[Dual], b: &[Dual], _: &mut [Dual], out: &mut [Dual]) {
+    fn conv_scratch(_: Conv, _: &ConvSizes) -> usize {
+        0
+    }
+    fn conv(
+        op: Conv,
+        s: &ConvSizes,
+        [a, b]: [&[Dual]; 2],
+        bias: Option<&[Dual]>,
+        _: &mut [Dual],
+        out: &mut [Dual],
+    ) {
         out.fill(Dual::default());
+        let results = windows::count(&s.axes);
+        if let Some(bias) = bias {
+            out.iter_mut().enumerate().for_each(|(i, y)| *y = bias[i / results % bias.len()]);
+        }
         conv::each_product(s, |x, w, y| {
             let [i, j, k] = op.order(x, w, y);
             out[k] = out[k] + a[i] * b[j];

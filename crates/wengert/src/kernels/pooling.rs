@@ -2,10 +2,13 @@
 //!
 //! Values are found element by element of the window over whole rows of windows, which vectorises
 //! where the stride is 1. The rule of the maximum looks for the first largest element again, window
-//! by window: that costs as much as the value did, and no positions need to be kept.
+//! by window: that costs as much as the value did, and no positions need to be kept. Windows of 2x2
+//! side by side, the usual ones, have [loops of their own](pairs).
 
 use super::Lane;
+use super::pairs;
 use super::parallel::{self, Rows};
+use super::simd::Level;
 use super::windows::{self, Slide, Windows};
 use crate::element::Element;
 use std::ops::Add;
@@ -35,7 +38,10 @@ fn fold<T: Lane>(axes: &[Slide; 2], image: &[T], out: &mut [T], f: impl Fn(T, T)
     }
 }
 
-pub(crate) fn max<T: Lane>(x: &[T], w: &Windows, out: &mut [T]) {
+pub(crate) fn max<T: Lane>(level: Level, x: &[T], w: &Windows, out: &mut [T]) {
+    if pairs::fit(&w.axes) {
+        return pairs::max(level, x, w, out);
+    }
     each_plane(w, windows::count(&w.axes), out, |i, out| {
         out.fill(T::LOWEST);
         fold(&w.axes, plane(x, i, windows::image(&w.axes)), out, T::maximum);
@@ -92,6 +98,11 @@ pub(crate) fn pick<T: Element>(keys: &[T], x: &[T], w: &Windows, out: &mut [T]) 
         let x = plane(x, i, size);
         each_first_largest(&w.axes, plane(keys, i, size), |window, place| out[window] = x[place]);
     });
+}
+
+/// [`unpick`], by what is fastest.
+pub(crate) fn give<T: Lane>(level: Level, keys: &[T], y: &[T], w: &Windows, out: &mut [T]) {
+    if pairs::fit(&w.axes) { pairs::unpick(level, keys, y, w, out) } else { unpick(keys, y, w, out) }
 }
 
 pub(crate) fn unpick<T: Element + Add<Output = T>>(keys: &[T], y: &[T], w: &Windows, out: &mut [T]) {

@@ -2,9 +2,11 @@
 //!
 //! A kernel is a plain scalar loop in an `#[inline(always)]` method. It is inlined into one
 //! function for each instruction set, which LLVM vectorises with that set's registers: 16 bytes
-//! wide everywhere, 32 with AVX2, 64 with AVX-512. No intrinsics, and on other processors than
+//! wide everywhere, 32 with AVX2, 64 with AVX-512. No intrinsics
+//! but in two places that say why (tile.rs, transpose.rs), and on other processors than
 //! x86 the portable loop alone. The bits are the same at each level: Rust never contracts a·b + c
-//! into a fused multiply-add by itself, and sums have a fixed order.
+//! into a fused multiply-add by itself, and sums have a fixed order. Products of matrices and
+//! convolutions fuse where the level can, and keep their bits on one level.
 //!
 //! `WENGERT_SIMD=portable`, `avx2` or `avx512` in the environment pins a lower set; a word that is
 //! none of these, or a set that the processor lacks, leaves the best one it has. Matrix products
@@ -66,7 +68,7 @@ impl Level {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq");
-        match is_x86_feature_detected!("avx2") {
+        match is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             true if avx512 => Level(Set::Avx512),
             true => Level(Set::Avx2),
             false => Level(Set::Portable),
@@ -83,6 +85,34 @@ impl Level {
     pub(crate) fn available() -> impl Iterator<Item = Level> {
         let all = [Set::Portable, Set::Avx2, Set::Avx512].map(Level);
         all.into_iter().filter(|&level| level <= Level::detected())
+    }
+
+    /// Whether there are 32 registers of 64 bytes.
+    #[inline]
+    pub(crate) fn is_wide(self) -> bool {
+        self.0 == Set::Avx512
+    }
+
+    /// Whether there are 16 registers of 32 bytes.
+    #[inline]
+    pub(crate) fn is_half(self) -> bool {
+        self.0 == Set::Avx2
+    }
+
+    /// Runs a kernel that is made for 64-byte registers.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn run_wide<K: Kernel>(self, kernel: K) {
+        assert!(self.is_wide(), "a kernel for AVX-512");
+        // SAFETY: as in `run`.
+        unsafe { avx512(kernel) }
+    }
+
+    /// Runs a kernel that is made for 32-byte registers.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn run_half<K: Kernel>(self, kernel: K) {
+        assert!(self.is_half(), "a kernel for AVX2");
+        // SAFETY: as in `run`.
+        unsafe { avx2(kernel) }
     }
 
     /// Runs a kernel with this level's instructions.
@@ -107,7 +137,7 @@ fn avx512<K: Kernel>(kernel: K) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) {
     kernel.run();
 }

@@ -144,6 +144,13 @@ fn convolutions() -> impl Strategy<Value = ConvSizes> {
     )
 }
 
+/// With channels enough to fill lanes.
+fn wide_convolutions() -> impl Strategy<Value = ConvSizes> {
+    ((1usize..4, 1usize..3, 1usize..40, 1usize..40), [slides(), slides()]).prop_map(
+        |((images, groups, inputs, outputs), axes)| ConvSizes { images, groups, inputs, outputs, axes },
+    )
+}
+
 /// Windows without gaps, each of which has an element in the image.
 fn pools() -> impl Strategy<Value = Windows> {
     (0usize..4, [slides(), slides()]).prop_map(|(planes, axes)| {
@@ -500,19 +507,31 @@ macro_rules! tests_for {
                 for op in Conv::ALL {
                     let [n, m, size] = op.order(x, w, y);
                     let (a, b): (Vec<$t>, Vec<$t>) = (numbers(seed, n), numbers(seed + 1, m));
+                    let bias: Option<Vec<$t>> =
+                        (*op == Conv::Forward).then(|| numbers(seed + 2, s.groups * s.outputs));
                     let mut want = vec![0.0; size];
+                    if let Some(bias) = &bias {
+                        let of = |i: usize| bias[i / (rows.count * cols.count) % bias.len()] as f64;
+                        want.iter_mut().enumerate().for_each(|(i, y)| *y = of(i));
+                    }
                     let mut terms = 0;
                     conv::each_product(s, |x, w, y| {
                         let [i, j, k] = op.order(x, w, y);
                         want[k] += a[i] as f64 * b[j] as f64;
                         terms += 1;
                     });
-                    let conv = |level| {
-                        let mut scratch = vec![$t::NAN; s.scratch(*op)];
-                        written(size, |out| conv::conv(level, *op, s, &a, &b, &mut scratch, out))
-                    };
                     let tolerance = (1.0 + terms as f64 / size.max(1) as f64).sqrt() * 30.0 * $tolerance;
-                    assert_near(&everywhere(conv), &want, tolerance);
+                    for level in Level::available() {
+                        let conv = |bias: Option<&[$t]>| {
+                            let mut scratch = vec![$t::NAN; conv::scratch::<$t>(level, *op, s)];
+                            written(size, |out| conv::conv(level, *op, s, [&a, &b], bias, &mut scratch, out))
+                        };
+                        assert_near(&among_threads(|| conv(bias.as_deref())), &want, tolerance);
+                        if s.images == 1 && bias.is_some() {
+                            let zeros = vec![0.0; s.groups * s.outputs];
+                            assert_same(&conv(None), &conv(Some(&zeros)));
+                        }
+                    }
                 }
             }
 
@@ -529,6 +548,11 @@ macro_rules! tests_for {
                 conv_kernels(&sizes(5, 2, 16, 16, [plain, plain]), 2);
                 conv_kernels(&sizes(1, 1, 32, 40, [same, axis(21, 3, 2, 1, 11)]), 3);
                 conv_kernels(&sizes(2, 1, 200, 1400, [axis(1, 1, 1, 0, 1), plain]), 4);
+                // As in a network for digits, and with a channel too many for the lanes.
+                conv_kernels(&sizes(10, 1, 32, 64, [axis(13, 3, 1, 0, 11), axis(13, 3, 1, 0, 11)]), 5);
+                conv_kernels(&sizes(6, 1, 33, 65, [axis(13, 3, 2, 1, 7), axis(13, 3, 1, 1, 13)]), 6);
+                // Rows that are too long for one piece.
+                conv_kernels(&sizes(2, 1, 16, 16, [axis(1, 1, 1, 0, 1), axis(1500, 3, 1, 1, 1500)]), 7);
             }
 
             fn pool_kernels(w: &Windows, seed: u64) {
@@ -549,14 +573,14 @@ macro_rules! tests_for {
                 let largest = |p: &Vec<usize>| p.iter().map(|&i| x[i]).fold($t::NEG_INFINITY, $t::max);
                 let first = |p: &Vec<usize>| *p.iter().find(|&&i| x[i] == largest(p)).unwrap();
 
-                let max = everywhere(|_| written(seen.len(), |out| pooling::max(&x, w, out)));
+                let max = everywhere(|level| written(seen.len(), |out| pooling::max(level, &x, w, out)));
                 assert_same(&max, &seen.iter().map(largest).collect::<Vec<$t>>());
                 let others: Vec<$t> = numbers(seed + 2, x.len());
                 let picked = everywhere(|_| written(seen.len(), |out| pooling::pick(&x, &others, w, out)));
                 assert_same(&picked, &seen.iter().map(|p| others[first(p)]).collect::<Vec<_>>());
                 let mut want = vec![0.0; x.len()];
                 seen.iter().zip(&y_bar).for_each(|(p, y_bar)| want[first(p)] += *y_bar);
-                let unpick = |_| written(x.len(), |out| pooling::unpick(&x, &y_bar, w, out));
+                let unpick = |level| written(x.len(), |out| pooling::give(level, &x, &y_bar, w, out));
                 assert_same(&everywhere(unpick), &want);
 
                 let mean = everywhere(|_| written(seen.len(), |out| pooling::mean(&x, w, out)));
@@ -579,8 +603,9 @@ macro_rules! tests_for {
 
             #[test]
             fn nan_wins_a_window_and_the_first_of_equals_gets_the_gradient() {
-                let axis = |image| Slide { image, kernel: image, stride: 1, padding: 0, dilation: 1, count: 1 };
-                let w = Windows { planes: 1, axes: [axis(2), axis(2)] };
+                // With a stride of 1 by the general loops, with 2 by those of windows side by side.
+                let axis = |stride| Slide { image: 2, kernel: 2, stride, padding: 0, dilation: 1, count: 1 };
+                let [w, side_by_side] = [1, 2].map(|stride| Windows { planes: 1, axes: [axis(stride); 2] });
                 let (nan, low) = ($t::NAN, $t::NEG_INFINITY);
                 for (x, largest, place) in [
                     ([1.0, nan, 3.0, nan], nan, 1usize),
@@ -589,10 +614,24 @@ macro_rules! tests_for {
                     ([low, 2.0, 2.0, 1.0], 2.0, 1),
                     ([-0.0, 0.0, 0.0, -0.0], 0.0, 0),
                 ] {
-                    assert_same(&written(1, |out| pooling::max(&x, &w, out)), &[largest]);
                     let places = [0.0, 1.0, 2.0, 3.0];
                     let picked = written(1, |out| pooling::pick(&x, &places, &w, out));
                     assert_eq!(picked, [places[place]], "{x:?}");
+                    // Twenty of them in a strip.
+                    let wide = |n| Slide { image: 2 * n, count: n, ..axis(2) };
+                    let strip = Windows { axes: [axis(2), wide(20)], ..side_by_side };
+                    let rows = [[x[0], x[1]].repeat(20), [x[2], x[3]].repeat(20)].concat();
+                    for (w, x) in [(w, &x[..]), (side_by_side, &x[..]), (strip, &rows[..])] {
+                        let n = w.axes[1].count;
+                        let max = written(n, |out| pooling::max(Level::current(), x, &w, out));
+                        assert_same(&max, &vec![largest; n]);
+                        let given = written(4 * n, |out| {
+                            pooling::give(Level::current(), x, &vec![3.0; n], &w, out);
+                        });
+                        let here = |i: usize| i / (2 * n) * 2 + i % 2 == place;
+                        let want: Vec<$t> = (0..4 * n).map(|i| if here(i) { 3.0 } else { 0.0 }).collect();
+                        assert_same(&given, &want);
+                    }
                 }
             }
 
@@ -704,6 +743,37 @@ macro_rules! tests_for {
                 #[test]
                 fn convolutions_are_the_sums_of_their_products(s in convolutions(), seed: u64) {
                     conv_kernels(&s, seed >> 1);
+                }
+
+                #[test]
+                fn convolutions_of_many_channels_too(s in wide_convolutions(), seed: u64) {
+                    conv_kernels(&s, seed >> 1);
+                }
+
+                #[test]
+                fn transposes_have_rows_for_columns(rows in 0usize..40, cols in 0usize..40, more in 0usize..9) {
+                    let (from, to) = (cols + more, rows + 2 * more);
+                    let x: Vec<$t> = numbers(1, rows * from);
+                    let fresh = vec![$t::NAN; cols * to];
+                    for level in Level::available() {
+                        let mut y = fresh.clone();
+                        transpose::transpose(level, [rows, cols], (&x, from), (&mut y, to));
+                        let mut want = fresh.clone();
+                        for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
+                            want[j * to + i] = x[i * from + j];
+                        }
+                        assert_same(&y, &want);
+                    }
+                }
+
+                #[test]
+                fn pairs_are_pooled_in_strips(
+                    planes in 0usize..5, height in 2usize..9, width in 2usize..70, seed: u64,
+                ) {
+                    let axis = |image| {
+                        Slide { image, kernel: 2, stride: 2, padding: 0, dilation: 1, count: image / 2 }
+                    };
+                    pool_kernels(&Windows { planes, axes: [axis(height), axis(width)] }, seed >> 1);
                 }
 
                 #[test]

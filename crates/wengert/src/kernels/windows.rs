@@ -26,10 +26,15 @@ pub struct Slide {
 impl Slide {
     /// The windows whose element `k` is in the image, and the place that the first of them reads.
     pub(super) fn inside(&self, k: usize) -> (Range<usize>, usize) {
+        self.reading(k, 0..self.image)
+    }
+
+    /// The windows whose element `k` is among `places` of the image, and that of the first of them.
+    pub(super) fn reading(&self, k: usize, places: Range<usize>) -> (Range<usize>, usize) {
         let at = k * self.dilation;
-        let first_beyond = |place: usize| place.saturating_sub(at).div_ceil(self.stride);
-        let end = first_beyond(self.padding + self.image).min(self.count);
-        let start = first_beyond(self.padding).min(end);
+        let first_beyond = |place: usize| (self.padding + place).saturating_sub(at).div_ceil(self.stride);
+        let end = first_beyond(places.end).min(self.count);
+        let start = first_beyond(places.start).min(end);
         let place = if start < end { start * self.stride + at - self.padding } else { 0 };
         (start..end, place)
     }
@@ -130,6 +135,11 @@ mod tests {
                 let inside: Vec<usize> = (0..count).filter(|&o| slide.place(o, k).is_some()).collect();
                 let (run, place) = slide.inside(k);
                 prop_assert_eq!(run.clone().collect::<Vec<_>>(), inside);
+                prop_assert!(run.is_empty() || slide.place(run.start, k) == Some(place));
+                let places = image / 3..image * 2 / 3;
+                let among = |&o: &usize| slide.place(o, k).is_some_and(|place| places.contains(&place));
+                let (run, place) = slide.reading(k, places.clone());
+                prop_assert_eq!(run.clone().collect::<Vec<_>>(), (0..count).filter(among).collect::<Vec<_>>());
                 prop_assert!(run.is_empty() || slide.place(run.start, k) == Some(place));
             }
         }

@@ -6,12 +6,12 @@
 //! attribute list with every size in it.
 
 use super::slide::{self, Steps};
-use super::{At, IntoPair, Op};
+use super::{At, IntoPair, Op, Reduce};
 use crate::element::Float;
 use crate::error::ShapeError;
 use crate::kernels::{ConvSizes, Kernels, Slide};
 use crate::pool::Pool;
-use crate::shape::Shape;
+use crate::shape::{Axes, Shape};
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
@@ -73,16 +73,16 @@ impl Conv {
     pub(crate) fn forward<T: Kernels>(
         self,
         list: &[usize],
-        a: &Tensor<T>,
-        b: &Tensor<T>,
+        inputs: &[&Tensor<T>],
         shape: Shape,
         pool: &mut Pool<T>,
     ) -> Tensor<T> {
+        let (a, b, bias) = (inputs[0], inputs[1], inputs.get(2).map(|bias| bias.as_slice()));
         let sizes = self.sizes(list, a.shape(), b.shape());
-        let mut scratch = pool.build([sizes.scratch(self)].into(), |_| {});
+        let mut scratch = pool.build([T::conv_scratch(self, &sizes)].into(), |_| {});
         let result = pool.build(shape, |out| {
             let scratch = scratch.get_mut().expect("nobody else has seen it");
-            T::conv(self, &sizes, a.as_slice(), b.as_slice(), scratch, out);
+            T::conv(self, &sizes, [a.as_slice(), b.as_slice()], bias, scratch, out);
         });
         pool.put(scratch);
         result
@@ -98,6 +98,7 @@ impl Conv {
         into: &mut Adjoint<V>,
     ) {
         let (op, a, b) = match (self, wrt) {
+            (_, 2) => return into.add(y_bar.reduce(Reduce::Sum, Axes::all(4).without(1), false)),
             (Conv::Forward, 0) => (Conv::Input, &y_bar, b),
             (Conv::Forward, _) => (Conv::Weight, a, &y_bar),
             (Conv::Input, 0) => (Conv::Forward, &y_bar, b),
@@ -259,12 +260,39 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape().record(Op::Conv(op, at), &[self, weight])
     }
 
+    /// [`conv2d`](Var::conv2d) plus a bias `[out]`, one number a channel, in one operation: the bias is
+    /// what the sums begin with, so that it costs no pass over the result.
+    ///
+    /// # Panics
+    /// As there, or the bias has another shape.
+    ///
+    /// ```
+    /// use wengert::{ConvOptions, GradientTape, Tensor, tensor};
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]);
+    /// let (w, b) = (tape.var(Tensor::ones(&[1, 1, 2, 2])), tape.var(tensor![10.0]));
+    /// let y = x.conv2d_bias(w, b, ConvOptions::new());
+    /// assert_eq!(y.value(), tensor![[[[22.0, 26.0]]]]);
+    /// assert_eq!(y.sum().backward().wrt(b), &tensor![2.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv2d_bias(self, weight: Var<'t, T>, bias: Var<'t, T>, options: ConvOptions) -> Var<'t, T> {
+        let (w, b) = (weight.shape(), bias.shape());
+        let numbers = GradientTape::<T>::fit(list("conv2d_bias", 2, &self.shape(), &w, &options));
+        if b[..] != w[..1] {
+            let fitting = format!("a bias [{}] for the channels of the weight {w}", w[0]);
+            return GradientTape::<T>::fit(ShapeError::expected("conv2d_bias", fitting, format!("bias {b}")));
+        }
+        let at = self.tape().push_list(&numbers);
+        self.tape().record(Op::Conv(Conv::Forward, at), &[self, weight, bias])
+    }
+
     /// Convolution of images `[batch, in, height, width]` with kernels
     /// `[out, in / groups, height, width]`: `[batch, out, ..]`, where an axis of n becomes
     /// (n + 2·padding - dilation·(kernel - 1) - 1) / stride + 1, rounded down.
     ///
     /// As everywhere in neural networks it is a correlation: kernels are not flipped. A bias
-    /// `[out, 1, 1]` can be added.
+    /// `[out, 1, 1]` can be added; [`conv2d_bias`](Var::conv2d_bias) has it for less.
     ///
     /// # Panics
     /// The shapes are others, the groups do not divide the channels, a stride or dilation is 0, or

@@ -1,7 +1,7 @@
 //! Reductions over any set of axes.
 //!
 //! The kernels reduce the middle of `[outer, n, inner]`. Neighbouring axes of one kind count as
-//! one, so nearly all reductions are of that form; others are first permuted into it.
+//! one, so nearly all reductions are of that form; others go run by run of such axes, the last first.
 
 use super::{Binary, Op};
 use crate::element::Float;
@@ -61,18 +61,23 @@ impl Reduce {
         shape: Shape,
         pool: &mut Pool<T>,
     ) -> Tensor<T> {
-        grouped(axes, x, pool, |x, groups, pool| {
-            pool.build(shape, |out| match self {
-                Reduce::Sum => T::sum(x.as_slice(), groups, out),
-                Reduce::Mean => {
-                    T::sum(x.as_slice(), groups, out);
-                    let n = T::from_f64(groups.n as f64);
-                    out.iter_mut().for_each(|y| *y = T::binary_one(Binary::Div, *y, n));
-                }
-                Reduce::Max => <T as Kernels>::max(x.as_slice(), groups, out),
-                Reduce::Min => <T as Kernels>::min(x.as_slice(), groups, out),
-                Reduce::LogSumExp => T::logsumexp(x.as_slice(), groups, out),
-            })
+        let Some(groups) = groups(axes, x.shape()) else {
+            let (others, last) = last_run(axes, x.shape());
+            let inner = self.forward(last, x, x.shape().reduced(last, true), pool);
+            let result = self.forward(others, &inner, shape, pool);
+            pool.put(inner);
+            return result;
+        };
+        pool.build(shape, |out| match self {
+            Reduce::Sum => T::sum(x.as_slice(), groups, out),
+            Reduce::Mean => {
+                T::sum(x.as_slice(), groups, out);
+                let n = T::from_f64(groups.n as f64);
+                out.iter_mut().for_each(|y| *y = T::binary_one(Binary::Div, *y, n));
+            }
+            Reduce::Max => <T as Kernels>::max(x.as_slice(), groups, out),
+            Reduce::Min => <T as Kernels>::min(x.as_slice(), groups, out),
+            Reduce::LogSumExp => T::logsumexp(x.as_slice(), groups, out),
         })
     }
 
@@ -126,6 +131,19 @@ pub(crate) fn grouped<T: Kernels, R>(
     let result = f(&moved, Groups { outer, n, inner: 1 }, pool);
     pool.put(moved);
     result
+}
+
+/// The axes without the last of their runs that [`groups`] takes, and that run.
+fn last_run(axes: Axes, shape: &Shape) -> (Axes, Axes) {
+    let (mut others, mut last) = (axes, Axes::NONE);
+    for i in (0..shape.len()).rev().filter(|&i| shape[i] != 1) {
+        match axes.has(i) {
+            true => (others, last) = (others.without(i), last.with(i)),
+            false if last.is_empty() => {}
+            false => break,
+        }
+    }
+    (others, last)
 }
 
 /// `[outer, n, inner]` if the reduced axes are neighbours; axes of length 1 are of either kind.

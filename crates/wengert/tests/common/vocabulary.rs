@@ -283,6 +283,10 @@ fn windows<'t, T: Float>(a: Var<'t, T>, b: Var<'t, T>, c: usize) -> Var<'t, T> {
     match c / 32 % 10 {
         0 => x.conv2d(filter(&[3, 2, 2, 3]), options) * 0.2,
         1 => x.conv2d(filter(&[2, 1, 2, 2]), options.groups(2).dilation([1, 2])) * 0.2,
+        // With a bias: one number of b, a channel each.
+        2 if c.is_multiple_of(2) => {
+            x.conv2d_bias(filter(&[2, 2, 2, 1]), matrix(b, 1, 2).reshape(&[2]), options) * 0.2
+        }
         2 => x.reshape(&[2, h, w]).conv1d(filter(&[2, h, 2]), ConvOptions::new().stride(stride)) * 0.2,
         3 => x.conv_transpose2d(filter(&[2, 1, 2, 2]), options.output_padding(stride - 1)) * 0.2,
         4 => x.max_pool2d(pool),

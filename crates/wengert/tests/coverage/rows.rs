@@ -323,6 +323,8 @@ fn networks() -> Vec<Row> {
             Gives(&[0, 3, 3]), Roles;
         "conv2d": |v| v[0].conv2d(v[1], ConvOptions::new()), In(BOTH),
             ([1, 2, 3, 3], [2, 2, 2, 2]) ([0, 2, 3, 3], [3, 2, 2, 2]) => Gives(&[0, 3, 2, 2]), Roles;
+        "conv2d_bias": |v| v[0].conv2d_bias(v[1], v[2], ConvOptions::new()), In(BOTH),
+            ([1, 2, 3, 3], [2, 2, 2, 2], [2]) ([0, 2, 3, 3], [3, 2, 2, 2], [3]) => Gives(&[0, 3, 2, 2]), Roles;
         "conv_transpose2d": |v| v[0].conv_transpose2d(v[1], ConvOptions::new()), In(BOTH),
             ([1, 2, 2, 2], [2, 1, 2, 2]) ([0, 2, 2, 3], [2, 3, 2, 2]) => Gives(&[0, 3, 3, 4]), Roles;
         "max_pool1d": |v| v[0].max_pool1d(2), Distinct, ([2, 4]) ([0, 4]) => Gives(&[0, 2]), One;

@@ -2,7 +2,7 @@
 
 use crate::common::assert_close;
 use crate::rows::{Function, labels};
-use wengert::{Tensor, Var, tensor};
+use wengert::{ConvOptions, Tensor, Var, tensor};
 
 /// What the value of an operation is compared with.
 #[derive(Clone, Copy)]
@@ -56,6 +56,10 @@ pub const ALL: &[(&str, Value)] = &[
     ("argmax", Test("equal_elements_keep_their_order_and_nan_comes_last")),
     ("argmin", Test("equal_elements_keep_their_order_and_nan_comes_last")),
     ("matmul_nt", Formula(|v| v[0].matmul(v[1].t()))),
+    (
+        "conv2d_bias",
+        Formula(|v| v[0].conv2d(v[1], ConvOptions::new()) + v[2].reshape(&[v[2].shape()[0], 1, 1])),
+    ),
     ("linear", Formula(|v| v[0].matmul(v[1].t()) + v[2])),
     ("eigh", Test("eigenvectors_are_orthonormal_and_give_the_matrix_back")),
     ("svd", Test("singular_vectors_are_orthonormal_and_give_the_matrix_back")),
