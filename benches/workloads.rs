@@ -170,11 +170,6 @@ fn elementwise_fused() -> Step {
     of_a_million(|inputs| fused!(|x, w, b| (x * w + b).tanh() * x.sigmoid()).of(inputs))
 }
 
-fn heads(all: Var<'_>, i: isize) -> Var<'_> {
-    let part = all.slice(&[(..).into(), (..).into(), (256 * i..256 * (i + 1)).into()]);
-    part.reshape(&[8, 128, 8, 32]).permute(&[0, 2, 1, 3])
-}
-
 /// Causal self-attention with its projections: batch 8, 128 positions, 256 wide, 8 heads.
 fn attention() -> Step {
     let rng = &mut seeded(0);
@@ -182,10 +177,8 @@ fn attention() -> Step {
     let x = Tensor::randn(&[8, 128, 256], rng);
     let mut tape = GradientTape::new();
     Box::new(move || {
-        let x = tape.var(&x);
-        let all = qkv.forward(x);
-        let y = heads(all, 0).attention(heads(all, 1), heads(all, 2), AttentionOptions::new().causal(true));
-        let y = out.forward(y.permute(&[0, 2, 1, 3]).reshape(&[8, 128, 256]));
+        let causal = AttentionOptions::new().causal(true);
+        let y = out.forward(qkv.forward(tape.var(&x)).self_attention(8, causal));
         drop(black_box(y.square().mean().backward()));
         tape.reset();
     })

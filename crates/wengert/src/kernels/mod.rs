@@ -18,6 +18,7 @@
 // Loops by index over slices of one checked length are what the compiler vectorises best.
 #![allow(clippy::needless_range_loop)]
 
+mod attention;
 mod broadcast;
 mod conv;
 mod cross_entropy;
@@ -61,6 +62,7 @@ use crate::tape::Numbers;
 use simd::Level;
 use std::ops::AddAssign;
 
+pub use attention::{Attention, Bars as AttentionBars, Heads, Layout};
 pub use conv::ConvSizes;
 pub use dropout::Mask;
 pub use linalg::Systems;
@@ -278,6 +280,13 @@ pub trait RuleKernels: Kernels {
         losses_bar: &[Self],
         out: &mut [Self],
     );
+    /// `y` = softmax(q·kᵀ·scale)·v of each head. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`Attention::scratch`] says, or an operand is too short.
+    fn attention(a: &Attention<Self>, scratch: &mut [Self], y: &mut [Self]);
+    /// The contributions of `y_bar`; `scratch` is as long as [`Attention::vjp_scratch`] says.
+    fn attention_vjp(a: &Attention<Self>, y_bar: &[Self], scratch: &mut [Self], bars: AttentionBars<Self>);
 }
 
 /// The operations that are named as constants, and one expression for all others.
@@ -470,6 +479,17 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
+            }
+            fn attention(a: &Attention<$t>, scratch: &mut [$t], y: &mut [$t]) {
+                attention::attention(Level::current(), a, scratch, y);
+            }
+            fn attention_vjp(
+                a: &Attention<$t>,
+                y_bar: &[$t],
+                scratch: &mut [$t],
+                bars: AttentionBars<$t>,
+            ) {
+                attention::vjp(Level::current(), a, y_bar, scratch, bars);
             }
         }
     };

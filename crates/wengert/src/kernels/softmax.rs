@@ -35,7 +35,7 @@ pub(crate) fn shift<T: Lane>(largest: T) -> T {
 
 /// What a group is divided by whose exponentials have this sum: 1 if all are 0.
 #[inline(always)]
-fn divisor<T: Lane>(sum: T) -> T {
+pub(crate) fn divisor<T: Lane>(sum: T) -> T {
     if sum == T::ZERO { T::ONE } else { sum }
 }
 

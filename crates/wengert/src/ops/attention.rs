@@ -1,15 +1,22 @@
-//! Scaled dot-product attention, composed of products and a softmax.
+//! Scaled dot-product attention: a composition of products and a softmax, with kernels that never hold
+//! the scores of all queries.
 //!
 //! What may not be attended to gets the score -∞, hence the weight 0; a row that may attend to
 //! nothing has weights of 0 throughout, as the softmax of a masked row is zeros.
 //! (A. Vaswani et al., "Attention is all you need", 2017, section 3.2.1.)
 
+use super::composed::Composed;
+use super::custom::Bars;
+use super::matmul::batch_of;
 use crate::element::Float;
 use crate::error::ShapeError;
+use crate::kernels::{Attention, AttentionBars, Heads, Layout};
+use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::var::Var;
+use smallvec::{SmallVec, smallvec};
 
 /// Who attends to whom, and how scores are scaled.
 ///
@@ -49,6 +56,10 @@ impl AttentionOptions {
     pub fn scale(self, scale: f64) -> AttentionOptions {
         AttentionOptions { scale: Some(scale), ..self }
     }
+
+    fn scale_of(&self, d: usize) -> f64 {
+        self.scale.unwrap_or(1.0 / (d.max(1) as f64).sqrt())
+    }
 }
 
 /// The shape of the scores.
@@ -78,6 +89,152 @@ fn stretches(what: &str, own: &Shape, scores: &Shape) -> Result<(), ShapeError> 
     }
 }
 
+/// The shape of the scores between heads that lie side by side in `x`.
+fn own_scores(x: &Shape, heads: usize) -> Result<Shape, ShapeError> {
+    match &x[..] {
+        [outer @ .., length, width] if heads > 0 && width.is_multiple_of(3 * heads) => {
+            Shape::new(&outer.iter().chain([&heads, length, length]).copied().collect::<Shape>())
+        }
+        _ => {
+            let fitting = format!("x [.., length, 3 · width] with a width that {heads} heads divide");
+            ShapeError::expected("self_attention", fitting, x.to_string())
+        }
+    }
+}
+
+/// Attention of queries, keys and values, or of all three in one operand with so many heads.
+struct Attend {
+    options: AttentionOptions,
+    heads: Option<usize>,
+}
+
+impl Attend {
+    /// The shape of the scores.
+    fn scores<T: Float>(&self, inputs: &[&Tensor<T>]) -> Result<Shape, ShapeError> {
+        let scores = match (self.heads, inputs) {
+            (Some(heads), [x]) => own_scores(x.shape(), heads),
+            (_, inputs) => scores(inputs[0].shape(), inputs[1].shape(), inputs[2].shape()),
+        }?;
+        match &self.options.mask {
+            Some(mask) => stretches("mask", mask.shape(), &scores).map(|()| scores),
+            None => Ok(scores),
+        }
+    }
+
+    /// What the kernels are to do.
+    fn problem<'a, T: Float>(&'a self, inputs: &[&'a Tensor<T>], scores: &'a Shape) -> Attention<'a, T> {
+        let [batch @ .., queries, keys] = &scores[..] else { unreachable!("scores have two axes or more") };
+        let (queries, keys) = (*queries, *keys);
+        let last = |x: &Tensor<T>| x.shape()[x.ndim() - 1];
+        let ([q, k, v], d, e) = match (self.heads, inputs) {
+            (Some(heads), [x]) => {
+                let d = last(x) / (3 * heads);
+                let part = |i| Heads { data: x.as_slice(), layout: Layout::woven(batch, keys, d, i, 3) };
+                ([0, 1, 2].map(part), d, d)
+            }
+            (_, inputs) => {
+                let (d, e) = (last(inputs[1]), last(inputs[2]));
+                let sizes = [(0, queries, d), (1, keys, d), (2, keys, e)];
+                let part = |(i, rows, cols): (usize, usize, usize)| Heads {
+                    data: inputs[i].as_slice(),
+                    layout: Layout::apart(batch, &batch_of(inputs[i].shape()), rows, cols),
+                };
+                (sizes.map(part), d, e)
+            }
+        };
+        let mask = self.options.mask.as_ref().map(|mask| {
+            let own: SmallVec<[usize; 6]> = smallvec![1; 2];
+            let own: SmallVec<[usize; 6]> = own.iter().chain(mask.shape().iter()).copied().collect();
+            let (outer, [rows, cols]) = own.split_at(own.len() - 2) else { unreachable!("two axes or more") };
+            Heads { data: mask.as_slice(), layout: Layout::apart(batch, outer, *rows, *cols) }
+        });
+        let (causal, woven) = (self.options.causal, self.heads.is_some());
+        let scale = self.options.scale_of(d);
+        Attention { batch, queries, keys, d, e, scale, causal, mask, q, k, v, woven }
+    }
+}
+
+impl Composed for Attend {
+    fn name(&self) -> &'static str {
+        if self.heads.is_some() { "self_attention" } else { "attention" }
+    }
+
+    fn describe(&self) -> Option<String> {
+        let AttentionOptions { causal, mask, scale } = &self.options;
+        let heads = self.heads.map(|n| format!("heads={n}"));
+        let mask = mask.as_ref().map(|mask| format!("mask {}", mask.shape()));
+        let scale = scale.map(|scale| format!("scale={scale}"));
+        let all = [heads, causal.then(|| "causal".to_string()), mask, scale];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join(" "))
+    }
+
+    fn define<'t, T: Float>(&self, inputs: &[Var<'t, T>]) -> Var<'t, T> {
+        let (Some(heads), &[x]) = (self.heads, inputs) else {
+            return inputs[0].attend(inputs[1], inputs[2], None, &self.options);
+        };
+        let shape = x.shape();
+        let (width, outer) = (shape[shape.len() - 1] / 3, &shape[..shape.len() - 1]);
+        let apart: Shape = outer.iter().copied().chain([heads, width / heads]).collect();
+        let parts = x.split(&[width; 3], -1);
+        let [q, k, v] = [0, 1, 2].map(|i| parts[i].reshape(&apart).transpose(-3, -2));
+        let joined: Shape = outer.iter().copied().chain([width]).collect();
+        q.attend(k, v, None, &self.options).transpose(-3, -2).reshape(&joined)
+    }
+
+    fn forward<T: Float>(&self, inputs: &[&Tensor<T>], pool: &mut Pool<T>) -> Result<Tensor<T>, ShapeError> {
+        let scores = self.scores(inputs)?;
+        let a = self.problem(inputs, &scores);
+        let shape = match self.heads {
+            Some(heads) => {
+                let outer = a.batch[..a.batch.len() - 1].iter();
+                Shape::new(&outer.chain([&a.queries, &(heads * a.e)]).copied().collect::<Shape>())?
+            }
+            None => Shape::new(&a.batch.iter().chain([&a.queries, &a.e]).copied().collect::<Shape>())?,
+        };
+        let mut scratch = pool.build([a.scratch()].into(), |_| {});
+        let y = pool.build(shape, |y| {
+            T::attention(&a, scratch.get_mut().expect("nobody else has seen it"), y);
+        });
+        pool.put(scratch);
+        Ok(y)
+    }
+
+    fn vjp<T: Float>(
+        &self,
+        inputs: &[&Tensor<T>],
+        _: &Tensor<T>,
+        y_bar: &Tensor<T>,
+        wanted: &[bool],
+        pool: &mut Pool<T>,
+    ) -> Bars<Tensor<T>> {
+        let scores = self.scores(inputs).expect("the value has been computed");
+        let a = self.problem(inputs, &scores);
+        let stretched = |rows, cols| a.batch.iter().copied().chain([rows, cols]).collect::<Shape>();
+        let shapes: SmallVec<[Shape; 3]> = match self.heads {
+            Some(_) => smallvec![inputs[0].shape().clone()],
+            None => smallvec![stretched(a.queries, a.d), stretched(a.keys, a.d), stretched(a.keys, a.e)],
+        };
+        let mut bars: Bars<Tensor<T>> = shapes
+            .into_iter()
+            .zip(wanted)
+            .map(|(shape, &wanted)| wanted.then(|| pool.build(shape, |_| {})))
+            .collect();
+        let mut scratch = pool.build([a.vjp_scratch()].into(), |_| {});
+        let whole = "nobody else has seen it";
+        let targets = match &mut bars[..] {
+            [all] => AttentionBars::Woven(all.as_mut().expect("it is wanted").get_mut().expect(whole)),
+            [q, k, v] => {
+                AttentionBars::Apart([q, k, v].map(|bar| bar.as_mut().map(|bar| bar.get_mut().expect(whole))))
+            }
+            _ => unreachable!("one operand or three"),
+        };
+        T::attention_vjp(&a, y_bar.as_slice(), scratch.get_mut().expect(whole), targets);
+        pool.put(scratch);
+        bars
+    }
+}
+
 impl<'t, T: Float> Var<'t, T> {
     /// softmax(q·kᵀ·scale)·v: for each query the mean of the values, weighted by how well their keys
     /// fit it. Queries q `[.., queries, d]`, keys k `[.., keys, d]`, values v `[.., keys, e]` give
@@ -102,7 +259,33 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn attention(self, k: Var<'t, T>, v: Var<'t, T>, options: AttentionOptions) -> Var<'t, T> {
-        self.attend(k, v, None, options)
+        self.tape().composed(Attend { options, heads: None }, &[self, k, v])
+    }
+
+    /// [`attention`](Var::attention) of several heads that lie side by side: `[.., length, 3 · width]`,
+    /// where each row holds queries, keys and values, one after the other, and in each of them the
+    /// heads, gives `[.., length, width]`. Scores, which a mask stretches to, are
+    /// `[.., heads, length, length]`.
+    ///
+    /// The layout is that of one projection to all three (PyTorch's `in_proj`), and nothing of it is
+    /// copied: multi-head attention of x is
+    /// `x.linear(w_qkv, b_qkv).self_attention(heads, options).linear(w, b)`.
+    ///
+    /// # Panics
+    /// The last axis is not three times a multiple of `heads`, there are fewer than two axes, or the
+    /// mask does not stretch to the scores.
+    ///
+    /// ```
+    /// use wengert::{AttentionOptions, GradientTape, tensor};
+    /// let tape = GradientTape::new();
+    /// // Two heads of one number: q, q, k, k, v, v.
+    /// let x = tape.var(tensor![[0.0, 1.0, 1.0, 1.0, 2.0, 3.0], [0.0, 1.0, 1.0, 1.0, 4.0, 5.0]]);
+    /// let y = x.self_attention(2, AttentionOptions::new());
+    /// assert_eq!(y.value(), tensor![[3.0, 4.0], [3.0, 4.0]]);
+    /// ```
+    #[track_caller]
+    pub fn self_attention(self, heads: usize, options: AttentionOptions) -> Var<'t, T> {
+        self.tape().composed(Attend { options, heads: Some(heads) }, &[self])
     }
 
     /// [`attention`](Var::attention) with a bias that is added to the scores: a mask of other numbers
@@ -118,20 +301,21 @@ impl<'t, T: Float> Var<'t, T> {
         bias: Var<'t, T>,
         options: AttentionOptions,
     ) -> Var<'t, T> {
-        self.attend(k, v, Some(bias), options)
+        self.attend(k, v, Some(bias), &options)
     }
 
+    /// The composition.
     #[track_caller]
     fn attend(
         self,
         k: Var<'t, T>,
         v: Var<'t, T>,
         bias: Option<Var<'t, T>>,
-        options: AttentionOptions,
+        options: &AttentionOptions,
     ) -> Var<'t, T> {
         let shape = GradientTape::<T>::fit(scores(&self.shape(), &k.shape(), &v.shape()));
         let d = k.shape()[k.shape().len() - 1];
-        let scale = options.scale.unwrap_or(1.0 / (d.max(1) as f64).sqrt());
+        let scale = options.scale_of(d);
         // The queries are scaled: as a rule they are fewer numbers than the scores.
         let mut scores = (self * scale).matmul_nt(k);
         if let Some(bias) = bias {

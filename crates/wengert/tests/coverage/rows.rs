@@ -356,6 +356,8 @@ fn networks() -> Vec<Row> {
         "attention": |v| v[0].attention(v[1], v[2], AttentionOptions::new()), In(BOTH),
             ([2, 2], [3, 2], [3, 1]) ([3, 4], [0, 4], [0, 2]) => Gives(&[3, 2]),
             Over(&[&[2, 1, 1, 2], &[2, 2, 2], &[2, 1]]);
+        "self_attention": |v| v[0].self_attention(2, AttentionOptions::new()), In(BOTH),
+            ([3, 6]) ([2, 0, 12]) => Gives(&[2, 0, 4]), Roles;
         "attention_with_bias": |v| v[0].attention_with_bias(v[1], v[2], v[3], AttentionOptions::new()), In(BOTH),
             ([2, 2], [3, 2], [3, 1], [2, 3]) ([3, 4], [0, 4], [0, 2], [3, 0]) => Gives(&[3, 2]),
             Over(&[&[2, 1, 1, 2], &[2, 2, 2], &[2, 1], &[1, 2]]);

@@ -73,6 +73,7 @@ pub const ALL: &[(&str, Value)] = &[
     ("batch_norm_statistics", Test("batch_norm_with_its_own_statistics_is_batch_norm")),
     ("batch_norm_with", Formula(|v| (v[0] - v[1]) / (v[2].square() + 0.5).sqrt() * v[3] + v[4])),
     ("instance_norm", Formula(|v| v[0].group_norm(2, v[1], v[2], 1e-3))),
+    ("self_attention", Test("heads_that_lie_side_by_side_are_separate_attentions")),
     (
         "attention_with_bias",
         Formula(|v| (v[0].matmul(v[1].t()) / 2f64.sqrt() + v[3]).softmax(-1).matmul(v[2])),
