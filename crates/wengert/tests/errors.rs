@@ -247,7 +247,6 @@ fn a_mix_of_tapes_names_the_foreign_variables_line() {
         &|| _ = row.batch_norm_with(channel, channel, channel, channel, 0.1),
         &|| _ = row.group_norm(1, channel, channel, 0.1),
         &|| _ = row.attention(row, foreign(&[1, 1, 1]), options()),
-        &|| _ = row.self_attention(2, options()),
         &|| _ = row.attention_with_bias(row, row, channel, options()),
         &|| _ = x.bce_loss(y, Reduction::Mean),
     ];
