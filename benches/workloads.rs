@@ -106,9 +106,7 @@ fn cnn() -> Step {
         let mut x = tape.constant(x);
         for (kernels, bias) in model.kernels.iter().zip(&model.biases) {
             let bias = tape.parameter(bias);
-            x = x.conv2d(tape.parameter(kernels), ConvOptions::new())
-                + bias.reshape(&[bias.shape()[0], 1, 1]);
-            x = x.relu().max_pool2d(2);
+            x = x.conv2d_bias(tape.parameter(kernels), bias, ConvOptions::new()).relu().max_pool2d(2);
         }
         model.out.forward(x.reshape(&[64, 1600]))
     })

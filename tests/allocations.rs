@@ -91,8 +91,8 @@ fn steps_allocate_nothing(mut optimizer: impl Optimizer, reset_before_step: bool
 fn convolutional_steps_allocate_nothing() {
     let mut rng = seeded(0);
     let mut parameter = |shape: &[usize]| Parameter::new(Tensor::uniform(shape, -0.1, 0.1, &mut rng));
-    let (kernels, weight, bias) = (parameter(&[8, 4, 3, 3]), parameter(&[8]), parameter(&[8]));
-    let (depthwise, out) = (parameter(&[8, 1, 3, 3]), parameter(&[10, 8]));
+    let (kernels, weight, bias) = (parameter(&[16, 4, 3, 3]), parameter(&[16]), parameter(&[16]));
+    let (depthwise, out) = (parameter(&[16, 1, 3, 3]), parameter(&[10, 16]));
     let images: Tensor = Tensor::uniform(&[16, 4, 14, 14], -1.0, 1.0, &mut rng);
     let labels = Tensor::full(&[16], 3);
     let mut tape = GradientTape::new();
@@ -100,9 +100,9 @@ fn convolutional_steps_allocate_nothing() {
         let (ours, _) = allocations(|| {
             let [kernels, weight, bias, depthwise, out] =
                 [&kernels, &weight, &bias, &depthwise, &out].map(|p| tape.parameter(p));
-            let x = tape.constant(&images).conv2d(kernels, ConvOptions::new().padding(1));
+            let x = tape.constant(&images).conv2d_bias(kernels, bias, ConvOptions::new().padding(1));
             let x = x.batch_norm(weight, bias, 1e-5).relu().max_pool2d(2).dropout(0.25);
-            let x = x.conv2d(depthwise, ConvOptions::new().stride(2).groups(8));
+            let x = x.conv2d(depthwise, ConvOptions::new().stride(2).groups(16));
             let x =
                 x.upsample_bilinear2d(5, false).adaptive_avg_pool2d(3).avg_pool2d([2, 3]).global_avg_pool2d();
             x.matmul_nt(out).cross_entropy_loss(&labels, 0.1, Reduction::Mean).backward();

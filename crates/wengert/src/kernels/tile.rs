@@ -232,18 +232,20 @@ mod vectors {
 
     macro_rules! vector {
         ($t:ident, $vector:ident, $load:ident, $store:ident, $splat:ident, $fused:ident) => {
-            // SAFETY of the calls below: the caller's promise.
             impl Vector<$t> for $vector {
                 #[inline(always)]
                 unsafe fn load(from: *const $t) -> $vector {
+                    // SAFETY: the caller's promise.
                     unsafe { $load(from) }
                 }
                 #[inline(always)]
                 unsafe fn store(self, to: *mut $t) {
+                    // SAFETY: the caller's promise.
                     unsafe { $store(to, self) }
                 }
                 #[inline(always)]
                 unsafe fn plus(self, a: *const $t, b: $vector) -> $vector {
+                    // SAFETY: the caller's promise.
                     unsafe { $fused($splat(*a), b, self) }
                 }
             }
