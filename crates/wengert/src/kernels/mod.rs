@@ -40,6 +40,7 @@ mod pairs;
 mod parallel;
 mod plain;
 mod pooling;
+mod recurrent;
 mod scan;
 mod simd;
 mod softmax;
@@ -64,6 +65,7 @@ use std::ops::AddAssign;
 pub use conv::ConvSizes;
 pub use dropout::Mask;
 pub use linalg::Systems;
+pub use recurrent::{Layout, RecurrentBars, RecurrentInputs, RecurrentValues, Sequence};
 pub use update::{update, update_into};
 pub use windows::{Slide, Windows};
 
@@ -278,6 +280,23 @@ pub trait RuleKernels: Kernels {
         losses_bar: &[Self],
         out: &mut [Self],
     );
+
+    /// Gates and states of a recurrent cell, `[steps, batch, planes · hidden]`. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`Sequence::scratch`] says, or an operand is too short.
+    fn recurrent(s: &Sequence, from: RecurrentInputs<Self>, scratch: &mut [Self], out: &mut [Self]);
+    /// Its rule. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`Sequence::scratch_of_rule`] says, or a slice is too short.
+    fn recurrent_vjp(
+        s: &Sequence,
+        from: RecurrentInputs<Self>,
+        at: RecurrentValues<Self>,
+        scratch: &mut [Self],
+        bars: RecurrentBars<Self>,
+    );
 }
 
 /// The operations that are named as constants, and one expression for all others.
@@ -470,6 +489,18 @@ macro_rules! kernels {
                 out: &mut [$t],
             ) {
                 cross_entropy::vjp(Level::current(), logits, labels, classes, losses_bar, out);
+            }
+            fn recurrent(s: &Sequence, from: RecurrentInputs<$t>, scratch: &mut [$t], out: &mut [$t]) {
+                recurrent::rows(Level::current(), s, from, scratch, out);
+            }
+            fn recurrent_vjp(
+                s: &Sequence,
+                from: RecurrentInputs<$t>,
+                at: RecurrentValues<$t>,
+                scratch: &mut [$t],
+                bars: RecurrentBars<$t>,
+            ) {
+                recurrent::rule(Level::current(), s, from, at, scratch, bars);
             }
         }
     };
