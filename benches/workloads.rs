@@ -42,13 +42,15 @@ const fn gflops<const M: usize, const K: usize, const N: usize>() -> Unit {
     Unit { name: "GFLOP/s", of: |seconds| 2e-9 * (M * K * N) as f64 / seconds }
 }
 
-/// `count` batches of standard normal numbers with labels of ten classes.
+/// Standard normal numbers with labels of ten classes.
+fn labelled(shape: &[usize], labels: usize, rng: &mut impl Rng) -> (Tensor<f32>, Tensor<usize>) {
+    let of_ten = (0..labels).map(|_| rng.random_range(0..10)).collect();
+    (Tensor::randn(shape, rng), Tensor::from_vec(of_ten, &[labels]).expect("that many"))
+}
+
+/// `count` batches of them, one label an image.
 fn batches(count: usize, shape: &[usize], rng: &mut impl Rng) -> Vec<(Tensor<f32>, Tensor<usize>)> {
-    let mut batch = || {
-        let labels = (0..shape[0]).map(|_| rng.random_range(0..10)).collect();
-        (Tensor::randn(shape, rng), Tensor::from_vec(labels, &shape[..1]).expect("one label an image"))
-    };
-    (0..count).map(|_| batch()).collect()
+    (0..count).map(|_| labelled(shape, shape[0], rng)).collect()
 }
 
 /// Steps that train a model on each batch in turn.
@@ -114,7 +116,24 @@ fn cnn() -> Step {
 
 /// Batch 32, 64 steps of 64 inputs, 128 hidden, Dense 10 on the last state, SGD.
 fn lstm() -> Step {
-    unimplemented!()
+    #[derive(Module)]
+    struct Network {
+        weights: [Parameter; 2],
+        biases: [Parameter; 2],
+        out: Dense,
+    }
+    let rng = &mut seeded(0);
+    let bound = 1.0 / 128f32.sqrt();
+    let mut uniform = |shape: &[usize]| Parameter::new(Tensor::uniform(shape, -bound, bound, rng));
+    let weights = [uniform(&[512, 64]), uniform(&[512, 128])];
+    let biases = [uniform(&[512]), uniform(&[512])];
+    let model = Network { weights, biases, out: Dense::new(128, 10, rng) };
+    let batches = (0..128).map(|_| labelled(&[64, 32, 64], 32, rng)).collect();
+    training(model, Sgd::new(0.01), batches, |model, tape, x| {
+        let [w, u] = model.weights.each_ref().map(|p| tape.parameter(p));
+        let [b, c] = model.biases.each_ref().map(|p| tape.parameter(p));
+        model.out.forward(tape.constant(x).lstm(w, u, Some((b, c)), None).last())
+    })
 }
 
 /// Rosenbrock's function of 100 variables, element by element, in f64: 791 operations.

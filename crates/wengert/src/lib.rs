@@ -115,7 +115,10 @@ pub use error::{MatrixError, ShapeError};
 pub use gradcheck::{Entry, GradCheck, GradCheckError, GradCheckReport, gradcheck};
 pub use gradients::{Gradients, NoGradient, Source};
 pub use ops::einsum::einsum;
-pub use ops::{AttentionOptions, ConvOptions, CustomOp, IntoPair, Op, PoolOptions, Reduction, Span};
+pub use ops::{
+    AttentionOptions, ConvOptions, CustomOp, HiddenStates, IntoPair, LstmStates, Op, PoolOptions, Reduction,
+    Span,
+};
 pub use parameter::{Parameter, ParameterId};
 pub use rand;
 pub use shape::{Axes, MAX_AXES, Shape};

@@ -30,7 +30,7 @@ const DEPTH: usize = 128;
 /// Where the heads of an operand lie: element (i, j) of a head's matrix is
 /// `data[start + i · row + j · col]`.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub struct Strides {
     first: usize,
     /// One stride a leading axis.
     strides: SmallVec<[usize; 6]>,
@@ -38,10 +38,10 @@ pub struct Layout {
     col: usize,
 }
 
-impl Layout {
+impl Strides {
     /// One matrix after the other, `[own.., rows, cols]`, stretched to the leading axes `batch`, as
     /// rows and columns of length 1 are.
-    pub fn apart(batch: &[usize], own: &[usize], rows: usize, cols: usize) -> Layout {
+    pub fn apart(batch: &[usize], own: &[usize], rows: usize, cols: usize) -> Strides {
         let mut size = rows * cols;
         let mut strides = SmallVec::from_elem(0, batch.len());
         for (stride, &n) in strides.iter_mut().rev().zip(own.iter().rev()) {
@@ -49,11 +49,11 @@ impl Layout {
             size *= n;
         }
         let [row, col] = [(rows, cols), (cols, 1)].map(|(n, stride)| if n == 1 { 0 } else { stride });
-        Layout { first: 0, strides, row, col }
+        Strides { first: 0, strides, row, col }
     }
 
     /// Matrix `part` of `parts` in `[.., rows, parts, heads, cols]`, for leading axes `[.., heads]`.
-    pub fn woven(batch: &[usize], rows: usize, cols: usize, part: usize, parts: usize) -> Layout {
+    pub fn woven(batch: &[usize], rows: usize, cols: usize, part: usize, parts: usize) -> Strides {
         let Some((&heads, outer)) = batch.split_last() else { unreachable!("heads are an axis") };
         let row = parts * heads * cols;
         let mut size = rows * row;
@@ -63,7 +63,7 @@ impl Layout {
             size *= n;
         }
         strides.push(cols);
-        Layout { first: part * heads * cols, strides, row, col: 1 }
+        Strides { first: part * heads * cols, strides, row, col: 1 }
     }
 
     /// Where matrix `i` of the batch begins.
@@ -83,7 +83,7 @@ pub struct Heads<'a, T> {
     /// All its elements.
     pub data: &'a [T],
     /// Where the heads are in it.
-    pub layout: Layout,
+    pub layout: Strides,
 }
 
 impl<'a, T> Heads<'a, T> {
@@ -119,7 +119,7 @@ pub struct Attention<'a, T> {
     pub k: Heads<'a, T>,
     /// The values.
     pub v: Heads<'a, T>,
-    /// Whether results are laid out as [`Layout::woven`], not [`Layout::apart`].
+    /// Whether results are laid out as [`Strides::woven`], not [`Strides::apart`].
     pub woven: bool,
 }
 
@@ -175,11 +175,11 @@ impl<T> Attention<'_, T> {
         if self.causal { n.min(self.keys) } else { self.keys }
     }
 
-    fn result(&self, rows: usize, cols: usize) -> Layout {
+    fn result(&self, rows: usize, cols: usize) -> Strides {
         if self.woven {
-            Layout::woven(self.batch, rows, cols, 0, 1)
+            Strides::woven(self.batch, rows, cols, 0, 1)
         } else {
-            Layout::apart(self.batch, self.batch, rows, cols)
+            Strides::apart(self.batch, self.batch, rows, cols)
         }
     }
 }
@@ -189,7 +189,7 @@ impl<T> Attention<'_, T> {
 struct Results<'a, T> {
     data: *mut T,
     len: usize,
-    layout: Layout,
+    layout: Strides,
     buffer: PhantomData<&'a mut [T]>,
 }
 
@@ -197,7 +197,7 @@ struct Results<'a, T> {
 unsafe impl<T: Send> Sync for Results<'_, T> {}
 
 impl<'a, T: Lane> Results<'a, T> {
-    fn new(data: &'a mut [T], layout: Layout) -> Results<'a, T> {
+    fn new(data: &'a mut [T], layout: Strides) -> Results<'a, T> {
         Results { data: data.as_mut_ptr(), len: data.len(), layout, buffer: PhantomData }
     }
 
@@ -464,7 +464,7 @@ pub(crate) fn vjp<T: Lane>(level: Level, a: &Attention<T>, y_bar: &[T], scratch:
     assert_eq!(scratch.len(), a.vjp_scratch(), "attention: the scratch has another size");
     let cols = [a.d, a.d, a.e];
     let rows = [a.queries, a.keys, a.keys];
-    let apart = |i: usize| Layout::apart(a.batch, a.batch, rows[i], cols[i]);
+    let apart = |i: usize| Strides::apart(a.batch, a.batch, rows[i], cols[i]);
     let empty = a.queries == 0 || a.keys == 0 || a.heads() == 0;
     let bars: [Option<Results<T>>; 3] = match bars {
         Bars::Apart(bars) => {
@@ -482,7 +482,7 @@ pub(crate) fn vjp<T: Lane>(level: Level, a: &Attention<T>, y_bar: &[T], scratch:
         Bars::Woven(bar) => {
             let all = Results::new(bar, apart(0));
             [0, 1, 2].map(|i| {
-                Some(Results { layout: Layout::woven(a.batch, rows[i], cols[i], i, 3), ..all.clone() })
+                Some(Results { layout: Strides::woven(a.batch, rows[i], cols[i], i, 3), ..all.clone() })
             })
         }
     };

@@ -108,6 +108,29 @@ pub(crate) fn gemm_rows<T: Lane>(
     c: &mut [T],
     c_row: usize,
 ) {
+    in_parts(level, rayon::current_num_threads(), [a, b], accumulate, c, c_row);
+}
+
+/// [`gemm_rows`] on the calling thread: for one of several products that run at the same time.
+pub(crate) fn gemm_rows_alone<T: Lane>(
+    level: Level,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    accumulate: bool,
+    c: &mut [T],
+    c_row: usize,
+) {
+    in_parts(level, 1, [a, b], accumulate, c, c_row);
+}
+
+fn in_parts<T: Lane>(
+    level: Level,
+    threads: usize,
+    [a, b]: [Matrix<T>; 2],
+    accumulate: bool,
+    c: &mut [T],
+    c_row: usize,
+) {
     assert_eq!(a.cols, b.rows, "gemm: inner dimensions differ");
     assert!(a.fits() && b.fits(), "gemm: a matrix reaches beyond its data");
     if a.rows == 0 || b.cols == 0 {
@@ -132,7 +155,7 @@ pub(crate) fn gemm_rows<T: Lane>(
     let product = Product { a, b, accumulate, c: c.as_mut_ptr(), c_row };
     let work = a.rows * a.cols * b.cols / GRAIN;
     // SAFETY: the matrices fit, and C has room for its rows and is borrowed for this call.
-    unsafe { product.cut(if work < 2 { 1 } else { work.min(rayon::current_num_threads()) }) }
+    unsafe { product.cut(if work < 2 { 1 } else { work.min(threads) }) }
 }
 
 /// C's part that is computed from some rows of A and some columns of B.

@@ -41,6 +41,7 @@ mod pairs;
 mod parallel;
 mod plain;
 mod pooling;
+mod recurrent;
 mod scan;
 mod simd;
 mod softmax;
@@ -62,10 +63,11 @@ use crate::tape::Numbers;
 use simd::Level;
 use std::ops::AddAssign;
 
-pub use attention::{Attention, Bars as AttentionBars, Heads, Layout};
+pub use attention::{Attention, Bars as AttentionBars, Heads, Strides};
 pub use conv::ConvSizes;
 pub use dropout::Mask;
 pub use linalg::Systems;
+pub use recurrent::{Layout, RecurrentBars, RecurrentInputs, RecurrentValues, Sequence};
 pub use update::{update, update_into};
 pub use windows::{Slide, Windows};
 
@@ -287,6 +289,22 @@ pub trait RuleKernels: Kernels {
     fn attention(a: &Attention<Self>, scratch: &mut [Self], y: &mut [Self]);
     /// The contributions of `y_bar`; `scratch` is as long as [`Attention::vjp_scratch`] says.
     fn attention_vjp(a: &Attention<Self>, y_bar: &[Self], scratch: &mut [Self], bars: AttentionBars<Self>);
+    /// Gates and states of a recurrent cell, `[steps, batch, planes · hidden]`. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`Sequence::scratch`] says, or an operand is too short.
+    fn recurrent(s: &Sequence, from: RecurrentInputs<Self>, scratch: &mut [Self], out: &mut [Self]);
+    /// Its rule. `scratch` is overwritten.
+    ///
+    /// # Panics
+    /// `scratch` has not the length that [`Sequence::scratch_of_rule`] says, or a slice is too short.
+    fn recurrent_vjp(
+        s: &Sequence,
+        from: RecurrentInputs<Self>,
+        at: RecurrentValues<Self>,
+        scratch: &mut [Self],
+        bars: RecurrentBars<Self>,
+    );
 }
 
 /// The operations that are named as constants, and one expression for all others.
@@ -490,6 +508,18 @@ macro_rules! kernels {
                 bars: AttentionBars<$t>,
             ) {
                 attention::vjp(Level::current(), a, y_bar, scratch, bars);
+            }
+            fn recurrent(s: &Sequence, from: RecurrentInputs<$t>, scratch: &mut [$t], out: &mut [$t]) {
+                recurrent::rows(Level::current(), s, from, scratch, out);
+            }
+            fn recurrent_vjp(
+                s: &Sequence,
+                from: RecurrentInputs<$t>,
+                at: RecurrentValues<$t>,
+                scratch: &mut [$t],
+                bars: RecurrentBars<$t>,
+            ) {
+                recurrent::rule(Level::current(), s, from, at, scratch, bars);
             }
         }
     };

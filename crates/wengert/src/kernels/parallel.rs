@@ -15,6 +15,13 @@ pub(crate) trait Split: Sized + Send {
     fn split(self, units: usize) -> (Self, Self);
 }
 
+/// Pieces that find their own places.
+impl Split for () {
+    fn split(self, _: usize) -> (Self, Self) {
+        ((), ())
+    }
+}
+
 /// One element a unit.
 impl<T: Send> Split for &mut [T] {
     fn split(self, units: usize) -> (Self, Self) {

@@ -10,7 +10,7 @@ use super::custom::Bars;
 use super::matmul::batch_of;
 use crate::element::Float;
 use crate::error::ShapeError;
-use crate::kernels::{Attention, AttentionBars, Heads, Layout};
+use crate::kernels::{Attention, AttentionBars, Heads, Strides};
 use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
@@ -129,7 +129,7 @@ impl Attend {
         let ([q, k, v], d, e) = match (self.heads, inputs) {
             (Some(heads), [x]) => {
                 let d = last(x) / (3 * heads);
-                let part = |i| Heads { data: x.as_slice(), layout: Layout::woven(batch, keys, d, i, 3) };
+                let part = |i| Heads { data: x.as_slice(), layout: Strides::woven(batch, keys, d, i, 3) };
                 ([0, 1, 2].map(part), d, d)
             }
             (_, inputs) => {
@@ -137,7 +137,7 @@ impl Attend {
                 let sizes = [(0, queries, d), (1, keys, d), (2, keys, e)];
                 let part = |(i, rows, cols): (usize, usize, usize)| Heads {
                     data: inputs[i].as_slice(),
-                    layout: Layout::apart(batch, &batch_of(inputs[i].shape()), rows, cols),
+                    layout: Strides::apart(batch, &batch_of(inputs[i].shape()), rows, cols),
                 };
                 (sizes.map(part), d, e)
             }
@@ -146,7 +146,7 @@ impl Attend {
             let own: SmallVec<[usize; 6]> = smallvec![1; 2];
             let own: SmallVec<[usize; 6]> = own.iter().chain(mask.shape().iter()).copied().collect();
             let (outer, [rows, cols]) = own.split_at(own.len() - 2) else { unreachable!("two axes or more") };
-            Heads { data: mask.as_slice(), layout: Layout::apart(batch, outer, *rows, *cols) }
+            Heads { data: mask.as_slice(), layout: Strides::apart(batch, outer, *rows, *cols) }
         });
         let (causal, woven) = (self.options.causal, self.heads.is_some());
         let scale = self.options.scale_of(d);
