@@ -24,7 +24,10 @@ struct Unit {
 const MS: Unit = Unit { name: "ms", of: |seconds| seconds * 1e3 };
 const US: Unit = Unit { name: "us", of: |seconds| seconds * 1e6 };
 
-const WORKLOADS: &[(&str, Unit, fn() -> Step)] = &[
+/// Makes a workload's step.
+type Make = fn() -> Step;
+
+const WORKLOADS: &[(&str, Unit, Make)] = &[
     ("mlp", MS, mlp),
     ("cnn", MS, cnn),
     ("lstm", MS, lstm),

@@ -357,7 +357,13 @@ fn networks() -> Vec<Row> {
             ([2, 2], [3, 2], [3, 1]) ([3, 4], [0, 4], [0, 2]) => Gives(&[3, 2]),
             Over(&[&[2, 1, 1, 2], &[2, 2, 2], &[2, 1]]);
         "self_attention": |v| v[0].self_attention(2, AttentionOptions::new()), In(BOTH),
-            ([3, 6]) ([2, 0, 12]) => Gives(&[2, 0, 4]), Roles;
+            ([3, 6]) ([2, 0, 12]) => Gives(&[2, 0, 4]), One;
+        "rnn": |v| v[0].rnn(v[1], v[2], Some((v[3], v[4])), None).outputs(), In(UNIT),
+            ([2, 2, 3], [2, 3], [2, 2], [2], [2]) ([2, 0, 3], [2, 3], [2, 2], [2], [2]) => Gives(&[2, 0, 2]), Roles;
+        "lstm": |v| v[0].lstm(v[1], v[2], Some((v[3], v[4])), None).outputs(), In(UNIT),
+            ([2, 2, 3], [8, 3], [8, 2], [8], [8]) ([2, 0, 3], [8, 3], [8, 2], [8], [8]) => Gives(&[2, 0, 2]), Roles;
+        "gru": |v| v[0].gru(v[1], v[2], Some((v[3], v[4])), None).outputs(), In(UNIT),
+            ([2, 2, 3], [6, 3], [6, 2], [6], [6]) ([2, 0, 3], [6, 3], [6, 2], [6], [6]) => Gives(&[2, 0, 2]), Roles;
         "attention_with_bias": |v| v[0].attention_with_bias(v[1], v[2], v[3], AttentionOptions::new()), In(BOTH),
             ([2, 2], [3, 2], [3, 1], [2, 3]) ([3, 4], [0, 4], [0, 2], [3, 0]) => Gives(&[3, 2]),
             Over(&[&[2, 1, 1, 2], &[2, 2, 2], &[2, 1], &[1, 2]]);

@@ -73,6 +73,9 @@ pub const ALL: &[(&str, Value)] = &[
     ("batch_norm_statistics", Test("batch_norm_with_its_own_statistics_is_batch_norm")),
     ("batch_norm_with", Formula(|v| (v[0] - v[1]) / (v[2].square() + 0.5).sqrt() * v[3] + v[4])),
     ("instance_norm", Formula(|v| v[0].group_norm(2, v[1], v[2], 1e-3))),
+    ("rnn", Test("without_biases_and_states_these_are_zeros")),
+    ("lstm", Test("without_biases_and_states_these_are_zeros")),
+    ("gru", Test("without_biases_and_states_these_are_zeros")),
     ("self_attention", Test("heads_that_lie_side_by_side_are_separate_attentions")),
     (
         "attention_with_bias",
