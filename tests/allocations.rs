@@ -1,7 +1,7 @@
 //! From the third step of a training loop on, tape, tensors, sweep and optimizer allocate nothing.
 //!
-//! The library of matrix products allocates one packing buffer a call, aligned to 32 bytes or more; nothing of
-//! ours is aligned so far, which tells the two apart.
+//! The library of matrix products allocates, a call, packing buffers, aligned to 32 bytes or more,
+//! and flags of one byte, zeroed; nothing of ours is like that so far, which tells them apart.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -27,6 +27,16 @@ unsafe impl GlobalAlloc for Counting {
         count(layout);
         // SAFETY: the caller's promise is the system allocator's condition.
         unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() == 1 {
+            PACKING.fetch_add(1, Ordering::Relaxed);
+        } else {
+            count(layout);
+        }
+        // SAFETY: as in `alloc`.
+        unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {

@@ -79,8 +79,8 @@ fn heads_that_lie_side_by_side_are_separate_attentions() {
         let x = uniform(&shape, 5);
         for causal in [false, true] {
             let options = || AttentionOptions::new().causal(causal);
-            let got = all::<f64>(&[x.clone()], |v| v[0].self_attention(heads, options()));
-            let want = all::<f64>(&[x.clone()], |v| {
+            let got = all::<f64>(std::slice::from_ref(&x), |v| v[0].self_attention(heads, options()));
+            let want = all::<f64>(std::slice::from_ref(&x), |v| {
                 let apart: Vec<usize> = outer.iter().copied().chain([length, heads, d]).collect();
                 let parts: Vec<Var<f64>> = v[0]
                     .split(&[width; 3], -1)
@@ -109,7 +109,9 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            all::<f32>(&[x.clone()], |v| v[0].self_attention(4, AttentionOptions::new().causal(true)))
+            all::<f32>(std::slice::from_ref(&x), |v| {
+                v[0].self_attention(4, AttentionOptions::new().causal(true))
+            })
         })
     };
     let one = with(1);
