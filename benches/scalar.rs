@@ -1,8 +1,9 @@
 //! The tape of scalar programs, in nanoseconds an operation: recording, the sweep, and a whole
-//! step of both with the reset.
+//! step of both with the reset; then tapes of a thousand to ten million operations, with their bytes.
 //!
-//! `cargo bench --bench scalar`; `-- --json` for one JSON line each. The programs are written out element by element, so that every
-//! operation is a node, with location, scope and a rule that can be differentiated again, as always.
+//! `cargo bench --bench scalar`; `-- --json` for one JSON line each. The programs are written out
+//! element by element, so that every operation is a node, with location, scope and a rule that can be
+//! differentiated again, as always.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -93,6 +94,66 @@ fn step(tapes: &mut [Tape], program: Program) -> Duration {
     start.elapsed()
 }
 
+/// A chain of products and sums, and the sum of its links' squares.
+fn links(tape: &Tape, operations: usize) -> Var<'_, f64> {
+    let (mut x, w, b) = (tape.var(0.5), tape.var(0.9), tape.var(0.05));
+    let mut sum = x;
+    for _ in 0..operations / 4 {
+        x = x * w + b;
+        sum += x * x;
+    }
+    sum
+}
+
+/// What an operation takes on a tape of so many: nanoseconds to record it on a new tape, on one that
+/// has its memory from before, and to sweep it, each the median; and bytes, without adjoints.
+///
+/// A new tape of millions is given its memory page by page while it is recorded. Vectors grow by
+/// doubling, so bytes are up to twice a node's 40; what has not been written to is not yet memory.
+fn at_scale(operations: usize) -> [f64; 4] {
+    let share = |start: Instant| start.elapsed().as_nanos() as f64 / operations as f64;
+    let mut tape = Tape::new();
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..(20_000_000 / operations).clamp(5, 1000) {
+        let new = Tape::new();
+        let start = Instant::now();
+        black_box(links(&new, operations));
+        times[0].push(share(start));
+        drop(new);
+        tape.reset();
+        let start = Instant::now();
+        let sum = black_box(links(&tape, operations));
+        times[1].push(share(start));
+        let start = Instant::now();
+        black_box(sum.backward());
+        times[2].push(share(start));
+    }
+    let [new, record, sweep] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    });
+    [new, record, sweep, tape.bytes() as f64 / operations as f64]
+}
+
+fn scale(json: bool) {
+    if !json {
+        println!(
+            "\n{:<12} {:>10} {:>8} {:>8} {:>8} {:>8}",
+            "scale", "ops", "new tape", "record", "sweep", "bytes"
+        );
+    }
+    for operations in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+        let [new, record, sweep, bytes] = at_scale(operations);
+        if json {
+            println!(
+                r#"{{"program":"scale","operations":{operations},"new":{new:.2},"record":{record:.2},"sweep":{sweep:.2},"unit":"ns/op","bytes":{bytes:.1}}}"#
+            );
+        } else {
+            println!("{:<12} {operations:>10} {new:>8.2} {record:>8.2} {sweep:>8.2} {bytes:>8.1}", "ns/op");
+        }
+    }
+}
+
 fn main() {
     let json = std::env::args().any(|word| word == "--json");
     // `cargo test --benches` only wants to know that it runs.
@@ -115,4 +176,5 @@ fn main() {
             }
         }
     }
+    scale(json);
 }

@@ -346,6 +346,20 @@ fn reset_empties_the_tape_and_keeps_its_memory() {
 }
 
 #[test]
+fn a_scalar_operation_takes_forty_bytes_however_many_there_are() {
+    let tape = GradientTape::<f64>::new();
+    let (x, w) = (tape.var(0.5), tape.var(0.9));
+    let mut y = x;
+    // Where the node table, which grows by doubling, is full: nothing else grows with it.
+    for nodes in [1 << 10, 1 << 15, 1 << 20] {
+        while tape.len() < nodes {
+            y = y * w + x;
+        }
+        assert_eq!(tape.bytes(), 40 * nodes, "{nodes} nodes");
+    }
+}
+
+#[test]
 fn the_memory_of_a_training_loop_does_not_grow() {
     let mut tape = GradientTape::new();
     let mut after = |steps: usize| {
