@@ -94,7 +94,9 @@ fn steps_allocate_nothing(mut optimizer: impl Optimizer, reset_before_step: bool
             packing.push(theirs);
         }
     }
-    assert!(packing.iter().all(|n| *n == packing[0]), "one packing buffer a product: {packing:?}");
+    // A thread that joins in late makes its own slab then.
+    let late = packing.iter().max().unwrap() - packing.iter().min().unwrap();
+    assert!(late <= rayon::current_num_threads(), "as many buffers each step: {packing:?}");
 }
 
 /// Runs a step of a small convolutional network eight times, likewise.

@@ -312,7 +312,12 @@ fn check<T: Float>(case: &Value, what: &str, tol: &Tolerances) {
     for (i, expected) in tensors(&case["grads"]).into_iter().enumerate() {
         let zeros = || Tensor::zeros(&inputs[i].shape());
         let found = numeric.get(inputs[i]).cloned().unwrap_or_else(|| zeros().cast());
-        assert_eq!(bits(&found), bits(&recorded[i].value()), "{what}: numeric and recorded, gradient {i}");
+        let (again, both) = (recorded[i].value(), format!("{what}: numeric and recorded, gradient {i}"));
+        // Attention has kernels of its own; recorded, it is the composition that it stands for.
+        match name {
+            "attention" => assert_close(&found.cast(), &again.cast(), tol.first, &both),
+            _ => assert_eq!(bits(&found), bits(&again), "{both}"),
+        }
         let mut expected = expected.unwrap_or_else(zeros);
         if name == "hard_sigmoid" {
             // PyTorch's slope is 1/6 as an `f32` even in `f64`, too large by 3e-8 of it; its value is not.
