@@ -31,6 +31,7 @@
 extern crate self as wengert_nn;
 
 pub mod callbacks;
+mod ema;
 mod forward;
 mod init;
 pub mod layers;
@@ -40,14 +41,17 @@ mod module;
 pub mod optimizers;
 mod progress;
 pub mod schedules;
+mod state;
 mod trainer;
 
+pub use ema::Ema;
 pub use forward::{Forward, Layer, Model};
 pub use init::Init;
 pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
+pub use state::{State, StateError};
 pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
 pub use wengert;
 pub use wengert_datasets as datasets;
@@ -67,7 +71,7 @@ pub mod prelude {
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
     pub use crate::optimizers::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, Nadam, Optimizer, Radam, RmsProp, Sgd,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, Optimizer, Radam, RmsProp, Sgd,
     };
     pub use crate::schedules::{
         CosineAnnealing, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle, PolynomialDecay, Schedule,

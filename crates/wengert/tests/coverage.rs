@@ -93,6 +93,7 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.location_of",
             "tape.scope_of",
             "tape.training",
+            "tape.find_not_finite",
         ],
     ),
     (
