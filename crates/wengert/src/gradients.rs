@@ -9,7 +9,7 @@ use crate::ops::{Leaf, Op};
 use crate::parameter::{Parameter, ParameterId};
 use crate::pool::Pool;
 use crate::tape::arena::Node;
-use crate::tape::{GradientTape, NodeId};
+use crate::tape::{GradientTape, NodeId, Update};
 use crate::tensor::Tensor;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -105,6 +105,8 @@ pub struct Gradients<T: Float = f32> {
     /// Scalar gradients as tensors, made when one is first asked for by reference.
     scalars: OnceLock<Vec<(NodeId, Tensor<T>)>>,
     home: Arc<Home<T>>,
+    /// What is to be done to running values.
+    pub(crate) updates: Vec<Update<T>>,
     /// Of parameters that only other recordings have used: see `accumulate`.
     others: Vec<(ParameterId, Tensor<T>)>,
 }
@@ -125,12 +127,14 @@ impl<T: Float> Gradients<T> {
             kept: SmallVec::from_slice(kept),
             scalars: OnceLock::new(),
             home: tape.home.clone(),
+            updates: tape.updates_on_the_way_to(targets),
             others: Vec::new(),
         }
     }
 
     /// Adds another recording's gradients of parameters to these, in place: as if the sum of both
-    /// targets had been swept. Those of variables stay as they are.
+    /// targets had been swept. Those of variables stay as they are, and what is to be done to running
+    /// values is what these say alone.
     ///
     /// So a batch can be cut in parts, each with a tape of its own, perhaps on a thread of its own;
     /// added up in the same order, they give the same bits.
@@ -348,8 +352,11 @@ impl<T: Float> Source<T> for Parameter<T> {
         let at = parameters.binary_search_by_key(&id, |&(id, ..)| id).ok();
         let own = at.and_then(|at| gradients.of_leaf(parameters[at].1, parameters[at].2));
         let other = || gradients.others.iter().find(|(known, _)| *known == id).map(|(_, gradient)| gradient);
-        let reason = if at.is_some() { NoGradient::NotOnPath } else { NoGradient::NotRecorded };
-        own.or_else(other).ok_or(reason)
+        own.or_else(other).ok_or(match at {
+            None => NoGradient::NotRecorded,
+            Some(_) if !self.is_trainable() => NoGradient::Constant,
+            Some(_) => NoGradient::NotOnPath,
+        })
     }
 }
 

@@ -90,11 +90,16 @@ impl<T: Float> Slots<T> {
         F: Fn(T, T, [T; N]) -> (T, [T; N]) + Sync,
     {
         self.meet(model);
-        if self.batches > 1 && !self.gather(model, grads) {
-            return Ok(());
+        let ready = self.batches == 1 || self.gather(model, grads);
+        if ready && self.steps == 0 {
+            model.name_parameters();
+            if !self.allow_unused {
+                self.refuse_unused(model, grads)?;
+            }
         }
-        if self.steps == 0 && !self.allow_unused {
-            self.refuse_unused(model, grads)?;
+        model.update_state(grads);
+        if !ready {
+            return Ok(());
         }
         self.steps += 1;
         let share = 1.0 / self.batches as f64;
@@ -196,7 +201,8 @@ impl<T: Float> Slots<T> {
         let mut unused = None;
         model.visit(&Path::root(), &mut |path, parameter| {
             let summed = self.by_parameter.get(&parameter.id()).is_some_and(|slot| slot.summed);
-            if unused.is_some() || summed || self.is_frozen(parameter) {
+            let wanted = parameter.is_trainable() && !self.is_frozen(parameter);
+            if unused.is_some() || summed || !wanted {
                 return;
             }
             unused = grads
