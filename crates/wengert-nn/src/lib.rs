@@ -52,7 +52,8 @@ pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
 pub use state::{State, StateError};
-pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
+pub use trainer::{Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer};
+pub use trainer::shuffle;
 pub use wengert;
 pub use wengert_datasets as datasets;
 

@@ -1,6 +1,7 @@
 //! Metrics: streaming over batches, exact at the end.
 
 use crate::losses::Target;
+use crate::trainer::TrainError;
 use wengert::{Float, Tensor};
 
 /// A number that says how good outputs are, gathered batch by batch.
@@ -10,7 +11,10 @@ pub trait Metric<T: Float = f32> {
     /// Forgets all batches.
     fn reset(&mut self);
     /// Counts one batch.
-    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>);
+    ///
+    /// # Errors
+    /// The output or the target is not what the metric takes; nothing is counted then.
+    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>) -> Result<(), TrainError>;
     /// The value over all batches since the reset; NaN if there were none.
     fn value(&self) -> f64;
 }
@@ -25,8 +29,9 @@ pub trait Metric<T: Float = f32> {
 /// use wengert_nn::losses::Target;
 /// let mut accuracy = Accuracy::new();
 /// let output: Tensor = tensor![[0.1, 0.9], [0.8, 0.2]];
-/// accuracy.update(&output, Target::Classes(&tensor![1, 1]));
+/// accuracy.update(&output, Target::Classes(&tensor![1, 1]))?;
 /// assert_eq!(Metric::<f32>::value(&accuracy), 0.5);
+/// # Ok::<(), wengert_nn::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy {
@@ -50,8 +55,10 @@ impl<T: Float> Metric<T> for Accuracy {
         *self = Accuracy::new();
     }
 
-    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>) {
-        let Some(&classes) = output.shape().last().filter(|&&classes| classes > 0) else { return };
+    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>) -> Result<(), TrainError> {
+        let Some(&classes) = output.shape().last().filter(|&&classes| classes > 0) else {
+            return Ok(());
+        };
         let predicted = output.as_slice().chunks_exact(classes).map(largest);
         self.rows += output.len() / classes;
         self.right += match target {
@@ -61,6 +68,7 @@ impl<T: Float> Metric<T> for Accuracy {
                 .filter(|(a, b)| *a == largest(b))
                 .count(),
         };
+        Ok(())
     }
 
     fn value(&self) -> f64 {
@@ -82,8 +90,8 @@ mod tests {
     fn accuracy_counts_over_batches_and_takes_the_first_of_ties() {
         let mut accuracy = Accuracy::new();
         assert!(Metric::<f64>::value(&accuracy).is_nan());
-        accuracy.update(&tensor![[1.0, 1.0], [0.0, 1.0]], Target::Classes(&tensor![0, 0]));
-        accuracy.update(&tensor![[1.0, 2.0]], Target::Values(&tensor![[0.0, 1.0]]));
+        accuracy.update(&tensor![[1.0, 1.0], [0.0, 1.0]], Target::Classes(&tensor![0, 0])).unwrap();
+        accuracy.update(&tensor![[1.0, 2.0]], Target::Values(&tensor![[0.0, 1.0]])).unwrap();
         assert_eq!(Metric::<f64>::value(&accuracy), 2.0 / 3.0);
     }
 }
