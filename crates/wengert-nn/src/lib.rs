@@ -52,8 +52,10 @@ pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
 pub use state::{State, StateError};
-pub use trainer::{Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer};
-pub use trainer::shuffle;
+pub use trainer::{About, Check, Finding, shuffle};
+pub use trainer::{
+    Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,
+};
 pub use wengert;
 pub use wengert_datasets as datasets;
 
@@ -68,16 +70,21 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 /// What most programs use: `use wengert_nn::prelude::*;`.
 pub mod prelude {
     pub use crate::callbacks::{Callback, ProgressBar};
+    pub use crate::callbacks::{CsvLogger, EarlyStopping, JsonLogger, ReduceLrOnPlateau, TerminateOnNan};
     pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
+    pub use crate::losses::{BinaryCrossEntropy, Huber, MeanAbsoluteError};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
+    pub use crate::metrics::{BinaryAccuracy, F1Score, Precision, Recall, RocAuc, TopKAccuracy};
+    pub use crate::optimizers::ParameterGroup;
     pub use crate::optimizers::{
         Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, Optimizer, Radam, RmsProp, Sgd,
     };
     pub use crate::schedules::{
-        CosineAnnealing, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle, PolynomialDecay, Schedule,
-        StepDecay,
+        CosineAnnealing, CosineRestarts, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle,
+        PolynomialDecay, Schedule, StepDecay,
     };
+    pub use crate::{Ema, State};
     pub use crate::{FitOptions, Forward, History, Init, Layer, Model, Module, Trainer, seeded};
     pub use wengert::prelude::*;
 }

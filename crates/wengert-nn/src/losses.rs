@@ -4,13 +4,21 @@
 //! weighted and epochs averaged exactly, whatever the sizes of batches are. How the numbers become
 //! one is the same for all losses and written once: [`Loss::reduced`].
 
+mod binary;
+mod categorical;
 mod cross_entropy;
+mod distributions;
+mod pairs;
 mod target;
 mod values;
 
+pub use binary::{BinaryCrossEntropy, BinaryFocalCrossEntropy, Hinge};
+pub use categorical::{CategoricalFocalCrossEntropy, CategoricalHinge};
 pub use cross_entropy::{CategoricalCrossEntropy, SparseCategoricalCrossEntropy};
+pub use distributions::{GaussianNll, KlDivergence, Poisson};
+pub use pairs::{CosineSimilarity, cosine_embedding, margin_ranking, triplet_margin};
 pub use target::{AsTarget, Target};
-pub use values::MeanSquaredError;
+pub use values::{Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SmoothL1};
 
 use crate::trainer::TrainError;
 use wengert::{Element, Float, Reduction, Tensor, Var};

@@ -2,6 +2,7 @@
 //! written by hand.
 
 mod batches;
+mod check;
 mod error;
 mod evaluate;
 mod fit;
@@ -12,6 +13,7 @@ mod resume;
 mod step;
 
 pub use batches::shuffle;
+pub use check::{About, Check, Finding};
 pub use error::{SharedError, TrainError};
 pub use history::{Epoch, Evaluation, History};
 pub use options::FitOptions;

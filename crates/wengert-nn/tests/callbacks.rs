@@ -199,8 +199,11 @@ fn nan_is_never_the_best() {
 
 #[test]
 fn the_best_weights_come_back_after_an_error_too() {
-    let failing = Lambda::new().on_epoch_end(|epoch, _| if epoch.epoch == 2 { Err("stop".into()) } else { Ok(()) });
-    let mut trainer = trainer(2.0).callback(EarlyStopping::new().monitor("loss").patience(9).restore_best()).callback(failing);
+    let failing =
+        Lambda::new().on_epoch_end(|epoch, _| if epoch.epoch == 2 { Err("stop".into()) } else { Ok(()) });
+    let mut trainer = trainer(2.0)
+        .callback(EarlyStopping::new().monitor("loss").patience(9).restore_best())
+        .callback(failing);
     trainer.fit(&data(), FitOptions::new().epochs(5).batch_size(4)).unwrap_err();
     // The loss of an epoch is measured before its step, and its weights are those after it.
     let mut one = self::trainer(2.0);
@@ -228,17 +231,25 @@ fn the_rate_is_reduced_when_nothing_gets_better() {
             log.borrow_mut().push(context.optimizer.learning_rate());
             Ok(())
         });
-        let mut trainer = trainer(1.0).callback(callback).callback(log).train_step(|step| {
-            Ok(wengert_nn::StepResult::new(LOSSES[step.step as usize]))
-        });
+        let mut trainer = trainer(1.0)
+            .callback(callback)
+            .callback(log)
+            .train_step(|step| Ok(wengert_nn::StepResult::new(LOSSES[step.step as usize])));
         trainer.fit(&data(), FitOptions::new().epochs(10).batch_size(4)).unwrap();
         seen.take()
     };
     let reduce = || ReduceLrOnPlateau::new().monitor("loss").factor(0.5);
     assert_eq!(rates(reduce().patience(2)), [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.125]);
-    assert_eq!(rates(reduce().patience(2).cooldown(2)), [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]);
+    assert_eq!(
+        rates(reduce().patience(2).cooldown(2)),
+        [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+    );
     assert_eq!(rates(reduce().patience(2).minimum(0.3)), [1.0, 1.0, 1.0, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3]);
-    assert_eq!(rates(reduce().patience(1).minimum(2.0)), [1.0; 10], "a minimum above the rate raises nothing");
+    assert_eq!(
+        rates(reduce().patience(1).minimum(2.0)),
+        [1.0; 10],
+        "a minimum above the rate raises nothing"
+    );
 }
 
 #[test]
@@ -249,7 +260,8 @@ fn a_scheduler_sets_the_rate_of_each_epoch() {
         log.borrow_mut().push(context.optimizer.learning_rate());
         Ok(())
     });
-    let mut trainer = trainer(9.0).callback(LearningRateScheduler::new(ExponentialDecay::new(1.0, 0.5))).callback(log);
+    let mut trainer =
+        trainer(9.0).callback(LearningRateScheduler::new(ExponentialDecay::new(1.0, 0.5))).callback(log);
     let history = trainer.fit(&data(), FitOptions::new().epochs(3).batch_size(2)).unwrap();
     assert_eq!(seen.take(), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
     assert_eq!(history.values("learning_rate"), [1.0, 0.5, 0.25].map(Some));
@@ -268,7 +280,8 @@ fn training_ends_at_the_operation_that_made_a_nan_before_it_spoils_the_weights()
     }
     let data = TensorDataset::new(tensor![[1.0], [-3.0]], tensor![[1.0], [1.0]]).unwrap();
     let model = Root { w: Parameter::new(tensor![0.5]) };
-    let mut trainer = Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new()).callback(TerminateOnNan::new());
+    let mut trainer =
+        Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new()).callback(TerminateOnNan::new());
     let e = trainer.fit(&data, FitOptions::new().batch_size(1).shuffle(false)).unwrap_err().to_string();
     let start = "TerminateOnNan failed after the gradients, epoch 1, batch 2: the loss is NaN: %";
     assert!(e.starts_with(start) && e.contains("`sqrt %") && e.contains("callbacks.rs:"), "{e}");
@@ -278,7 +291,8 @@ fn training_ends_at_the_operation_that_made_a_nan_before_it_spoils_the_weights()
     // A loss that is finite, and a gradient that is not.
     let data = TensorDataset::new(tensor![[-0.5]], tensor![[1.0]]).unwrap();
     let model = Root { w: Parameter::new(tensor![0.5]) };
-    let mut trainer = Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new()).callback(TerminateOnNan::new());
+    let mut trainer =
+        Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new()).callback(TerminateOnNan::new());
     let e = trainer.fit(&data, FitOptions::new()).unwrap_err().to_string();
     assert!(e.contains("the gradient of `w` has -inf: the adjoint that %"), "{e}");
     assert_eq!(trainer.model().w.value().item(), 0.5);
@@ -291,7 +305,8 @@ fn loggers_write_a_line_an_epoch() {
     let data = data();
     let mut first = trainer(0.1).callback(CsvLogger::new(&csv)).callback(JsonLogger::new(&json));
     let history = first.fit(&data, FitOptions::new().epochs(2).validation(&data)).unwrap();
-    let mut second = trainer(0.1).callback(CsvLogger::new(&csv).append()).callback(JsonLogger::new(&json).append());
+    let mut second =
+        trainer(0.1).callback(CsvLogger::new(&csv).append()).callback(JsonLogger::new(&json).append());
     second.fit(&data, FitOptions::new().epochs(3).initial_epoch(2).validation(&data)).unwrap();
 
     let text = std::fs::read_to_string(&csv).unwrap();
@@ -306,7 +321,8 @@ fn loggers_write_a_line_an_epoch() {
     assert_eq!(lines[3][0], "3");
 
     let text = std::fs::read_to_string(&json).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[1]["epoch"], 2);
     assert_eq!(lines[1]["val_loss"].as_f64(), Some(history.epochs[1].validation.as_ref().unwrap().loss));
@@ -321,7 +337,11 @@ fn what_is_not_finite_is_null_in_json_and_a_name_is_quoted() {
             "a \"quoted\", odd\tname"
         }
         fn reset(&mut self) {}
-        fn update(&mut self, _: &Tensor<f64>, _: wengert_nn::losses::Target<'_, f64>) -> Result<(), TrainError> {
+        fn update(
+            &mut self,
+            _: &Tensor<f64>,
+            _: wengert_nn::losses::Target<'_, f64>,
+        ) -> Result<(), TrainError> {
             Ok(())
         }
         fn value(&self) -> f64 {
@@ -330,7 +350,8 @@ fn what_is_not_finite_is_null_in_json_and_a_name_is_quoted() {
     }
     let dir = tempfile::tempdir().unwrap();
     let [csv, json] = ["log.csv", "log.jsonl"].map(|name| dir.path().join(name));
-    let mut trainer = trainer(0.1).metric(Odd).callback(CsvLogger::new(&csv)).callback(JsonLogger::new(&json));
+    let mut trainer =
+        trainer(0.1).metric(Odd).callback(CsvLogger::new(&csv)).callback(JsonLogger::new(&json));
     trainer.fit(&data(), FitOptions::new()).unwrap();
     let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(line["a \"quoted\", odd\tname"], serde_json::Value::Null);

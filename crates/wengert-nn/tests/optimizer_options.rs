@@ -189,7 +189,9 @@ fn a_frozen_gradient_does_not_count_for_the_length_of_all() {
 
 #[test]
 fn clipping_hides_no_nan() {
-    for mut sgd in [Sgd::new(0.1).clip_value(1.0), Sgd::new(0.1).clip_norm(1.0), Sgd::new(0.1).clip_global_norm(1.0)] {
+    for mut sgd in
+        [Sgd::new(0.1).clip_value(1.0), Sgd::new(0.1).clip_norm(1.0), Sgd::new(0.1).clip_global_norm(1.0)]
+    {
         let mut p = Parameter::new(tensor![0.0, 0.0]);
         step(&mut sgd, &mut p, &tensor![f64::NAN, 1.0]);
         assert!(p.value().as_slice()[0].is_nan());

@@ -46,7 +46,11 @@ fn trainer() -> Trainer<Net> {
 
 /// Steps that change nothing, without dropout.
 fn still() -> Trainer<Dense> {
-    Trainer::new(Dense::new(3, 2, &mut seeded(1)), Sgd::new(0.0), SparseCategoricalCrossEntropy::from_logits())
+    Trainer::new(
+        Dense::new(3, 2, &mut seeded(1)),
+        Sgd::new(0.0),
+        SparseCategoricalCrossEntropy::from_logits(),
+    )
 }
 
 fn losses(trainer: &mut Trainer<Dense>, data: &Labelled) -> Vec<f64> {
@@ -100,7 +104,11 @@ fn a_weight_of_zero_is_a_row_that_is_not_there() {
 }
 
 fn trainer_without_dropout() -> Trainer<Dense> {
-    Trainer::new(Dense::new(3, 2, &mut seeded(1)), Sgd::new(0.5), SparseCategoricalCrossEntropy::from_logits())
+    Trainer::new(
+        Dense::new(3, 2, &mut seeded(1)),
+        Sgd::new(0.5),
+        SparseCategoricalCrossEntropy::from_logits(),
+    )
 }
 
 #[test]
@@ -315,7 +323,11 @@ fn a_step_of_ones_own_may_fail() {
     assert_eq!(trainer.steps(), 1);
 }
 
-fn in_parts(n: usize, threads: usize, seed: u64) -> (Vec<Option<f64>>, Vec<Option<f64>>, Vec<(String, Vec<u64>)>) {
+fn in_parts(
+    n: usize,
+    threads: usize,
+    seed: u64,
+) -> (Vec<Option<f64>>, Vec<Option<f64>>, Vec<(String, Vec<u64>)>) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let (data, mut trainer) = (data(30), trainer().seed(seed).data_parallel(n));
@@ -329,7 +341,10 @@ fn in_parts(n: usize, threads: usize, seed: u64) -> (Vec<Option<f64>>, Vec<Optio
 fn the_same_number_of_parts_gives_the_same_bits() {
     for n in [2, 3, 8, 11] {
         let first = in_parts(n, 1, 0);
-        assert!(in_parts(n, 1, 0) == first && in_parts(n, 2, 0) == first && in_parts(n, 4, 0) == first, "{n}");
+        assert!(
+            in_parts(n, 1, 0) == first && in_parts(n, 2, 0) == first && in_parts(n, 4, 0) == first,
+            "{n}"
+        );
         assert!(in_parts(n, 2, 1).2 != first.2, "random layers have the seed");
     }
 }
@@ -389,7 +404,8 @@ fn a_generator_and_a_discriminator_train_against_each_other() {
     let mut generator: Dense<f64> = Dense::new(1, 1, &mut rng);
     let mut discriminator: Sequential<f64> =
         Sequential::new().layer(Dense::new(1, 16, &mut rng)).layer(Tanh).layer(Dense::new(16, 1, &mut rng));
-    let (mut of_generator, mut of_discriminator) = (Adam::new(0.02).betas(0.5, 0.9), Adam::new(0.02).betas(0.5, 0.9));
+    let (mut of_generator, mut of_discriminator) =
+        (Adam::new(0.02).betas(0.5, 0.9), Adam::new(0.02).betas(0.5, 0.9));
     let (ones, zeros) = (Tensor::ones(&[64, 1]), Tensor::zeros(&[64, 1]));
     let mut tape = GradientTape::new();
     let mean = |x: &Tensor<f64>| x.as_slice().iter().sum::<f64>() / x.len() as f64;

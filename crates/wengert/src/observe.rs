@@ -175,6 +175,29 @@ impl<T: Float> GradientTape<T> {
         value.or_else(|| self.not_finite_adjoint(&[target.id()], &[Tensor::ones(&target.shape())]))
     }
 
+    /// Calls `see` with every node of the recording, in order: its id, the name of its operation, and its
+    /// value. [`location_of`](GradientTape::location_of) and [`scope_of`](GradientTape::scope_of) say more
+    /// of an id. Values that were dropped after their last use are computed anew.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::<f64>::new();
+    /// tape.var(tensor![1.0, -2.0]).relu().sum();
+    /// let mut largest = vec![];
+    /// tape.each_value(|_, op, x| largest.push((op.to_string(), x.as_slice()[0])));
+    /// assert_eq!(largest, [("var".into(), 1.0), ("relu".into(), 1.0), ("sum".into(), 1.0)]);
+    /// ```
+    pub fn each_value(&self, mut see: impl FnMut(NodeId, &str, &Tensor<T>)) {
+        for id in 0..self.len() as u32 {
+            self.fill([id]);
+            let (name, value) = {
+                let arena = self.arena.borrow();
+                (arena.name(&arena.nodes[id as usize]), arena.value(id))
+            };
+            see(NodeId(id), name, &value);
+        }
+    }
+
     fn not_finite_adjoint(&self, roots: &[NodeId], seeds: &[Tensor<T>]) -> Option<String> {
         let mut found = None;
         self.observe(roots, seeds, |edge| {

@@ -94,6 +94,7 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.scope_of",
             "tape.training",
             "tape.find_not_finite",
+            "tape.each_value",
         ],
     ),
     (

@@ -455,8 +455,9 @@ fn one_number_for_all_elements_is_as_good_as_all_of_them() {
 
 #[test]
 fn gradients_of_several_recordings_add_up_by_parameter() {
-    let [a, b, c, scalar, lone] = [tensor![1.0, 2.0], tensor![3.0], tensor![4.0], Tensor::scalar(5.0), Tensor::scalar(6.0)]
-        .map(Parameter::<f64>::new);
+    let [a, b, c, scalar, lone] =
+        [tensor![1.0, 2.0], tensor![3.0], tensor![4.0], Tensor::scalar(5.0), Tensor::scalar(6.0)]
+            .map(Parameter::<f64>::new);
     let tapes = [GradientTape::new(), GradientTape::new(), GradientTape::new()];
     // `c` and `lone` are of the second recording alone; `b` of the first.
     let x = tapes[0].var(tensor![7.0]);

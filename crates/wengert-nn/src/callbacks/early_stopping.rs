@@ -1,6 +1,6 @@
 //! An end of training when nothing gets better any more.
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Best, Mode, Quantity};
 use super::{Callback, CallbackError, Context};
 use crate::module::{Module, Path};
 use crate::state::{State, StateError};
@@ -19,7 +19,8 @@ use wengert::{Float, Tensor};
 /// ```
 #[derive(Debug)]
 pub struct EarlyStopping<T: Float = f32> {
-    monitor: Monitor,
+    quantity: Quantity,
+    best_value: Best,
     patience: u64,
     restores: bool,
     best: Vec<(String, Tensor<T>)>,
@@ -35,25 +36,31 @@ impl<T: Float> Default for EarlyStopping<T> {
 impl<T: Float> EarlyStopping<T> {
     /// Watches `val_loss`.
     pub fn new() -> EarlyStopping<T> {
-        let monitor = Monitor::new("val_loss");
-        EarlyStopping { monitor, patience: 0, restores: false, best: Vec::new(), best_epoch: 0 }
+        EarlyStopping {
+            quantity: Quantity::new("val_loss"),
+            best_value: Best::new(),
+            patience: 0,
+            restores: false,
+            best: Vec::new(),
+            best_epoch: 0,
+        }
     }
 
     /// Watches this quantity: `loss`, a metric's name, or either of the validation, as `val_loss`.
     pub fn monitor(mut self, name: &str) -> Self {
-        self.monitor.name = name.into();
+        self.quantity.name = name.into();
         self
     }
 
     /// Which way is better.
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.monitor.mode = mode;
+        self.quantity.mode = mode;
         self
     }
 
     /// How much better counts as better. Default 0: anything.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.min_delta = min_delta.abs();
+        self.best_value.min_delta = min_delta.abs();
         self
     }
 
@@ -75,13 +82,13 @@ impl<T: Float> EarlyStopping<T> {
 
 impl<T: Float> Callback<T> for EarlyStopping<T> {
     fn on_epoch_end(&mut self, epoch: &Epoch, context: &mut Context<'_, T>) -> Result<(), CallbackError> {
-        let value = self.monitor.read(epoch)?;
-        if self.monitor.improves(value) {
+        let value = self.quantity.read(epoch)?;
+        if self.best_value.improves(value, self.quantity.is_better_up()) {
             self.best_epoch = epoch.epoch;
             if self.restores {
                 self.best = snapshot(context.model);
             }
-        } else if self.monitor.waited >= self.patience {
+        } else if self.best_value.waited >= self.patience {
             context.stop();
         }
         Ok(())
@@ -99,9 +106,9 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
 
     fn state(&self) -> Option<State<T>> {
         let mut state = State::new("early_stopping");
-        state.set_integer("waited", self.monitor.waited);
+        state.set_integer("waited", self.best_value.waited);
         state.set_integer("best_epoch", self.best_epoch as u64);
-        if let Some(best) = self.monitor.best {
+        if let Some(best) = self.best_value.value {
             state.set_number("best", best);
         }
         for (name, value) in &self.best {
@@ -113,8 +120,8 @@ impl<T: Float> Callback<T> for EarlyStopping<T> {
     fn restore(&mut self, state: &State<T>) -> Result<(), StateError> {
         state.must_be("early_stopping")?;
         let (waited, best_epoch) = (state.integer("waited")?, state.integer("best_epoch")?);
-        (self.monitor.waited, self.best_epoch) = (waited, best_epoch as usize);
-        self.monitor.best = state.number("best").ok();
+        (self.best_value.waited, self.best_epoch) = (waited, best_epoch as usize);
+        self.best_value.value = state.number("best").ok();
         let names = state.tensors().filter_map(|(name, value)| Some((name.strip_prefix("weights.")?, value)));
         self.best = names.map(|(name, value)| (name.to_string(), value.clone())).collect();
         Ok(())

@@ -16,19 +16,16 @@ pub enum Mode {
     Max,
 }
 
-/// The best value so far, and for how long there was none better.
+/// A quantity of epochs, and which way it is better.
 #[derive(Clone, Debug)]
-pub(super) struct Monitor {
+pub(super) struct Quantity {
     pub name: String,
     pub mode: Mode,
-    pub min_delta: f64,
-    pub best: Option<f64>,
-    pub waited: u64,
 }
 
-impl Monitor {
-    pub(super) fn new(name: &str) -> Monitor {
-        Monitor { name: name.into(), mode: Mode::Auto, min_delta: 0.0, best: None, waited: 0 }
+impl Quantity {
+    pub(super) fn new(name: &str) -> Quantity {
+        Quantity { name: name.into(), mode: Mode::Auto }
     }
 
     /// # Errors
@@ -43,20 +40,39 @@ impl Monitor {
         })
     }
 
-    /// Takes in a value; whether it is the best so far, by more than `min_delta`. NaN never is.
-    pub(super) fn improves(&mut self, value: f64) -> bool {
-        let up = match self.mode {
+    pub(super) fn is_better_up(&self) -> bool {
+        match self.mode {
             Mode::Min => false,
             Mode::Max => true,
-            Mode::Auto => ["acc", "auc", "precision", "recall", "f1", "r2"].iter().any(|x| self.name.contains(x)),
-        };
-        let better = match self.best {
+            Mode::Auto => {
+                ["acc", "auc", "precision", "recall", "f1", "r2"].iter().any(|x| self.name.contains(x))
+            }
+        }
+    }
+}
+
+/// The best value so far, and for how long there was none better.
+#[derive(Clone, Debug)]
+pub(super) struct Best {
+    pub min_delta: f64,
+    pub value: Option<f64>,
+    pub waited: u64,
+}
+
+impl Best {
+    pub(super) fn new() -> Best {
+        Best { min_delta: 0.0, value: None, waited: 0 }
+    }
+
+    /// Takes in a value; whether it is the best so far, by more than `min_delta`. NaN never is.
+    pub(super) fn improves(&mut self, value: f64, up: bool) -> bool {
+        let better = match self.value {
             None => !value.is_nan(),
             Some(best) if up => value > best + self.min_delta,
             Some(best) => value < best - self.min_delta,
         };
         if better {
-            (self.best, self.waited) = (Some(value), 0);
+            (self.value, self.waited) = (Some(value), 0);
         } else {
             self.waited += 1;
         }

@@ -1,8 +1,8 @@
 //! Learning rates that change between epochs.
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Quantity};
 use super::{Callback, CallbackError, Context};
-use crate::schedules::Schedule;
+use crate::schedules::{ReduceOnPlateau, Schedule};
 use crate::state::{State, StateError};
 use crate::trainer::Epoch;
 use wengert::Float;
@@ -46,12 +46,8 @@ impl<T: Float, S: Schedule> Callback<T> for LearningRateScheduler<S> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ReduceLrOnPlateau {
-    monitor: Monitor,
-    factor: f64,
-    patience: u64,
-    cooldown: u64,
-    cooling: u64,
-    minimum: f64,
+    quantity: Quantity,
+    plateau: ReduceOnPlateau,
 }
 
 impl Default for ReduceLrOnPlateau {
@@ -63,75 +59,64 @@ impl Default for ReduceLrOnPlateau {
 impl ReduceLrOnPlateau {
     /// With Keras' defaults.
     pub fn new() -> ReduceLrOnPlateau {
-        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new("val_loss") };
-        ReduceLrOnPlateau { monitor, factor: 0.1, patience: 10, cooldown: 0, cooling: 0, minimum: 0.0 }
+        ReduceLrOnPlateau { quantity: Quantity::new("val_loss"), plateau: ReduceOnPlateau::new() }
     }
 
     /// Watches this quantity: `loss`, a metric's name, or either of the validation, as `val_loss`.
     pub fn monitor(mut self, name: &str) -> Self {
-        self.monitor.name = name.into();
+        self.quantity.name = name.into();
         self
     }
 
     /// Which way is better.
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.monitor.mode = mode;
+        self.quantity.mode = mode;
         self
     }
 
     /// How much better counts as better. Default 10⁻⁴.
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.min_delta = min_delta.abs();
-        self
+    pub fn min_delta(self, min_delta: f64) -> Self {
+        ReduceLrOnPlateau { plateau: self.plateau.min_delta(min_delta), ..self }
     }
 
     /// What the learning rate is multiplied by.
     pub fn factor(self, factor: f64) -> Self {
-        ReduceLrOnPlateau { factor, ..self }
+        ReduceLrOnPlateau { plateau: self.plateau.factor(factor), ..self }
     }
 
     /// After how many epochs without a better one.
     pub fn patience(self, epochs: u64) -> Self {
-        ReduceLrOnPlateau { patience: epochs, ..self }
+        ReduceLrOnPlateau { plateau: self.plateau.patience(epochs), ..self }
     }
 
     /// For how many epochs after a reduction it does not count. Default 0.
     pub fn cooldown(self, epochs: u64) -> Self {
-        ReduceLrOnPlateau { cooldown: epochs, ..self }
+        ReduceLrOnPlateau { plateau: self.plateau.cooldown(epochs), ..self }
     }
 
     /// The learning rate below which it does not go. Default 0.
     pub fn minimum(self, minimum: f64) -> Self {
-        ReduceLrOnPlateau { minimum, ..self }
+        ReduceLrOnPlateau { plateau: self.plateau.minimum(minimum), ..self }
     }
 }
 
 impl<T: Float> Callback<T> for ReduceLrOnPlateau {
     fn on_epoch_end(&mut self, epoch: &Epoch, context: &mut Context<'_, T>) -> Result<(), CallbackError> {
-        let value = self.monitor.read(epoch)?;
-        if self.cooling > 0 {
-            self.cooling -= 1;
-            self.monitor.waited = 0;
-        }
-        let waited = self.monitor.waited;
-        if self.monitor.improves(value) {
-            return Ok(());
-        }
-        if self.cooling > 0 {
-            self.monitor.waited = waited;
-        } else if self.monitor.waited >= self.patience {
-            let rate = context.optimizer.learning_rate();
-            context.optimizer.set_learning_rate(self.minimum.max(rate * self.factor).min(rate));
-            (self.monitor.waited, self.cooling) = (0, self.cooldown);
+        let value = self.quantity.read(epoch)?;
+        self.plateau = self.plateau.clone().larger_is_better(self.quantity.is_better_up());
+        let rate = context.optimizer.learning_rate();
+        let next = self.plateau.observe(value, rate);
+        if next != rate {
+            context.optimizer.set_learning_rate(next);
         }
         Ok(())
     }
 
     fn state(&self) -> Option<State<T>> {
         let mut state = State::new("reduce_lr_on_plateau");
-        state.set_integer("waited", self.monitor.waited);
-        state.set_integer("cooling", self.cooling);
-        if let Some(best) = self.monitor.best {
+        state.set_integer("waited", self.plateau.waited);
+        state.set_integer("cooling", self.plateau.cooling);
+        if let Some(best) = self.plateau.best {
             state.set_number("best", best);
         }
         Some(state)
@@ -139,9 +124,8 @@ impl<T: Float> Callback<T> for ReduceLrOnPlateau {
 
     fn restore(&mut self, state: &State<T>) -> Result<(), StateError> {
         state.must_be("reduce_lr_on_plateau")?;
-        let (waited, cooling) = (state.integer("waited")?, state.integer("cooling")?);
-        (self.monitor.waited, self.cooling) = (waited, cooling);
-        self.monitor.best = state.number("best").ok();
+        (self.plateau.waited, self.plateau.cooling) = (state.integer("waited")?, state.integer("cooling")?);
+        self.plateau.best = state.number("best").ok();
         Ok(())
     }
 }

@@ -107,7 +107,8 @@ impl<T: Float> Slots<T> {
             Clipping::GlobalNorm(bound) => shortening(share * self.length(model, grads), bound),
             _ => 1.0,
         };
-        let bound = if let Clipping::Value(bound) = self.clipping { T::from_f64(bound) } else { T::infinity() };
+        let bound =
+            if let Clipping::Value(bound) = self.clipping { T::from_f64(bound) } else { T::infinity() };
         // Written so that NaN stays.
         let cut = move |g: T| match (g > bound, g < -bound) {
             (true, _) => bound,
@@ -124,7 +125,9 @@ impl<T: Float> Slots<T> {
                 true => summed.then_some(&sum[..]),
                 false => grads.parameter(parameter).map(Tensor::as_slice),
             };
-            let Some(gradient) = gradient.filter(|_| !group.is_some_and(|group| group.frozen)) else { return };
+            let Some(gradient) = gradient.filter(|_| !group.is_some_and(|group| group.frozen)) else {
+                return;
+            };
             let rate = group.map_or(Rate::Times(1.0), |group| group.rate).of(*learning_rate);
             let decay = group.and_then(|group| group.weight_decay).unwrap_or(*weight_decay);
             let (keep, decay) = match group.and_then(|group| group.decoupled).unwrap_or(*decoupled) {
@@ -205,9 +208,8 @@ impl<T: Float> Slots<T> {
             if unused.is_some() || summed || !wanted {
                 return;
             }
-            unused = grads
-                .why(parameter)
-                .map(|reason| OptimizerError::Unused { path: path.to_string(), reason });
+            unused =
+                grads.why(parameter).map(|reason| OptimizerError::Unused { path: path.to_string(), reason });
         });
         let Some(unused) = unused else { return Ok(()) };
         // The batches that were to make this step are forgotten with it.

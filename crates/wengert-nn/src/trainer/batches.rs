@@ -119,11 +119,15 @@ impl<'v, T: Float> Weights<'v, T> {
             (Some(_), Target::Classes(labels)) => Some(labels),
             (Some(_), Target::Values(_)) => {
                 let found = "class weights and a target of values".into();
-                return Err(TrainError::Weights { expected: "class labels to give weights to".into(), found });
+                return Err(TrainError::Weights {
+                    expected: "class labels to give weights to".into(),
+                    found,
+                });
             }
         };
         let classes = self.classes.unwrap_or_default();
-        if let Some(label) = labels.and_then(|labels| labels.as_slice().iter().find(|&&x| x >= classes.len())) {
+        if let Some(label) = labels.and_then(|labels| labels.as_slice().iter().find(|&&x| x >= classes.len()))
+        {
             let found = format!("{} class weights", classes.len());
             return Err(TrainError::Weights { expected: format!("one for each label up to {label}"), found });
         }

@@ -74,7 +74,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
                 self.call("before a batch", |callback, context| callback.on_train_batch_begin(context))?;
                 let number = (epoch as u64 - 1) * batches as u64 + batch as u64 - 1;
                 let rows = order.batch(number);
-                let measured = self.step_on_rows(data, rows, options.batch_size, &mut gathered, &mut weights)?;
+                let measured =
+                    self.step_on_rows(data, rows, options.batch_size, &mut gathered, &mut weights)?;
                 total += measured.loss * measured.count;
                 counted += measured.count;
                 done += rows.len();
@@ -90,7 +91,9 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
                     metrics: &values,
                     elapsed: started.elapsed(),
                 };
-                self.call("after a batch", |callback, context| callback.on_train_batch_end(&progress, context))?;
+                self.call("after a batch", |callback, context| {
+                    callback.on_train_batch_end(&progress, context)
+                })?;
             }
             let seconds = std::mem::replace(&mut started, Instant::now()).elapsed();
             let seconds = Duration::as_secs_f64(&seconds);

@@ -90,7 +90,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let count = counts.map_or(Count::Rows(rows), Count::Known);
         let tapes = &mut tapes[..parts.len()];
         let place = Location::caller();
-        let mut swept = sweep_all(model, &**loss, tapes, parts, count, !metrics.is_empty(), place)?.into_iter();
+        let mut swept =
+            sweep_all(model, &**loss, tapes, parts, count, !metrics.is_empty(), place)?.into_iter();
         for (part, (swept, _)) in parts.iter().zip(swept.as_mut_slice()) {
             if let Some(output) = swept.output.take() {
                 count_in(metrics, || output, part.target)?;
