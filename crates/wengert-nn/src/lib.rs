@@ -25,7 +25,28 @@
 //! # Ok::<(), wengert_nn::OptimizerError>(())
 //! ```
 //!
-//! or hand it to a [`Trainer`].
+//! or hand it to a [`Trainer`], which knows epochs, validation, [metrics] and [callbacks]:
+//!
+//! ```
+//! use wengert_nn::{datasets::TensorDataset, prelude::*};
+//! # let mut rng = seeded(0);
+//! # let x: Tensor = Tensor::randn(&[64, 2], &mut rng);
+//! # let labels = x.as_slice().chunks(2).map(|x| usize::from(x[0] > x[1])).collect::<Vec<_>>();
+//! # let data = TensorDataset::new(x, Tensor::from(labels))?;
+//! # let model: Sequential =
+//! #     Sequential::new().layer(Dense::new(2, 8, &mut rng)).layer(Tanh).layer(Dense::new(8, 2, &mut rng));
+//! let optimizer = AdamW::new(0.01).clip_global_norm(1.0);
+//! let mut trainer = Trainer::new(model, optimizer, SparseCategoricalCrossEntropy::from_logits())
+//!     .schedule(CosineAnnealing::new(0.01, 200).warmed_up(10))
+//!     .metric(Accuracy::new())
+//!     .callback(EarlyStopping::new().patience(5).restore_best())
+//!     .callback(TerminateOnNan::new());
+//! let check = trainer.check(&data)?; // says in words what is wrong, before an hour of training
+//! assert!(check.is_good(), "{check}");
+//! let history = trainer.fit(&data, FitOptions::new().epochs(20).batch_size(8).validation_split(0.2))?;
+//! println!("{:?}", history.values("val_accuracy"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // What `#[derive(Module)]` writes refers to this crate by its name, here too.
 extern crate self as wengert_nn;

@@ -469,3 +469,9 @@ fn a_metric_that_refuses_an_output_ends_the_training_with_its_error() {
     assert_eq!(weights(trainer.model()), before);
     assert_eq!(bits(trainer.model().out.bias().unwrap().value()), [0, 0]);
 }
+
+#[test]
+#[should_panic(expected = "train_step: a custom step has to cut its batches itself")]
+fn a_step_of_ones_own_is_not_cut_in_parts() {
+    let _ = trainer().data_parallel(2).train_step(|_| Ok(StepResult::new(0.0)));
+}

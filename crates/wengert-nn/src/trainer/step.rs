@@ -98,11 +98,16 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     /// trainer.fit(&data, FitOptions::new().epochs(2))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    /// The trainer is [data-parallel](Trainer::data_parallel).
     #[must_use]
+    #[track_caller]
     pub fn train_step(
         mut self,
         step: impl FnMut(&mut TrainStep<'_, M, T>) -> Result<StepResult<T>, TrainError> + 'static,
     ) -> Self {
+        assert!(self.parallel.is_none(), "train_step: a custom step has to cut its batches itself");
         self.custom = Some(Box::new(step));
         self
     }
