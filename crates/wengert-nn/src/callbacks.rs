@@ -13,7 +13,7 @@ mod terminate_on_nan;
 
 pub use crate::progress::ProgressBar;
 pub use early_stopping::EarlyStopping;
-pub use lambda::Lambda;
+pub use lambda::LambdaCallback;
 pub use loggers::{CsvLogger, JsonLogger};
 pub use monitor::Mode;
 pub use schedulers::{LearningRateScheduler, ReduceLrOnPlateau};

@@ -63,6 +63,7 @@ pub mod optimizers;
 mod progress;
 pub mod schedules;
 mod state;
+mod summary;
 mod trainer;
 
 pub use ema::Ema;
@@ -73,6 +74,7 @@ pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
 pub use state::{State, StateError};
+pub use summary::{LayerSummary, Summary, UnknownLayer};
 pub use trainer::{About, Check, Finding, shuffle};
 pub use trainer::{
     Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,
@@ -92,7 +94,21 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 pub mod prelude {
     pub use crate::callbacks::{Callback, ProgressBar};
     pub use crate::callbacks::{CsvLogger, EarlyStopping, JsonLogger, ReduceLrOnPlateau, TerminateOnNan};
-    pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
+    pub use crate::layers::{Activation, MultiHeadAttention, PositionalEncoding};
+    pub use crate::layers::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
+    pub use crate::layers::{AvgPool1d, Lambda, MaxPool1d};
+    pub use crate::layers::{BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RmsNorm};
+    pub use crate::layers::{
+        Bilinear, Dense, Dropout, Embedded, Embedding, Flatten, Prelu, Reshape, Upsample,
+    };
+    pub use crate::layers::{Conv1d, Conv2d, ConvTranspose2d, Residual, Sequential};
+    pub use crate::layers::{Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid};
+    pub use crate::layers::{Gru, Lstm, RecurrentOptions, RecurrentStates, Rnn};
+    pub use crate::layers::{
+        LogSoftmax, Mish, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+    };
+    pub use crate::layers::{TransformerDecoder, TransformerDecoderLayer};
+    pub use crate::layers::{TransformerEncoder, TransformerEncoderLayer};
     pub use crate::losses::{BinaryCrossEntropy, Huber, MeanAbsoluteError};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};

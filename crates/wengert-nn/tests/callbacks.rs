@@ -117,13 +117,13 @@ fn hooks_are_those_of_keras_in_its_order() {
 #[test]
 fn an_error_of_a_callback_ends_the_training_and_loses_nothing() {
     let (hooks, data) = (Hooks::default(), data());
-    let failing = Lambda::new().on_epoch_end(|epoch, _| match epoch.epoch {
+    let failing = LambdaCallback::new().on_epoch_end(|epoch, _| match epoch.epoch {
         3 => Err("the disk is full".into()),
         _ => Ok(()),
     });
     let mut failed = trainer(0.1).callback(failing).callback(hooks.clone());
     let e = failed.fit(&data, FitOptions::new().epochs(9).batch_size(4)).unwrap_err();
-    assert_eq!(e.to_string(), "Lambda failed after an epoch, epoch 3: the disk is full");
+    assert_eq!(e.to_string(), "LambdaCallback failed after an epoch, epoch 3: the disk is full");
     let TrainError::Callback { error, .. } = &e else { panic!("{e}") };
     assert_eq!(error.inner().to_string(), "the disk is full");
     assert_eq!(e, e.clone());
@@ -139,15 +139,15 @@ fn an_error_of_a_callback_ends_the_training_and_loses_nothing() {
 
 #[test]
 fn an_error_before_the_first_epoch_is_no_training() {
-    let mut trainer = trainer(0.1).callback(Lambda::new().on_train_begin(|_| Err("no".into())));
+    let mut trainer = trainer(0.1).callback(LambdaCallback::new().on_train_begin(|_| Err("no".into())));
     let e = trainer.fit(&data(), FitOptions::new()).unwrap_err();
-    assert_eq!(e.to_string(), "Lambda failed before training: no");
+    assert_eq!(e.to_string(), "LambdaCallback failed before training: no");
     assert_eq!(trainer.steps(), 0);
 }
 
 #[test]
 fn a_hook_may_change_the_model_and_the_learning_rate() {
-    let mut trainer = trainer(0.1).callback(Lambda::new().on_train_batch_begin(|context| {
+    let mut trainer = trainer(0.1).callback(LambdaCallback::new().on_train_batch_begin(|context| {
         context.optimizer.set_learning_rate(0.0);
         context.model.visit_mut(&wengert_nn::Path::root(), &mut |_, p| {
             p.replace(tensor![7.0]);
@@ -199,8 +199,8 @@ fn nan_is_never_the_best() {
 
 #[test]
 fn the_best_weights_come_back_after_an_error_too() {
-    let failing =
-        Lambda::new().on_epoch_end(|epoch, _| if epoch.epoch == 2 { Err("stop".into()) } else { Ok(()) });
+    let failing = LambdaCallback::new()
+        .on_epoch_end(|epoch, _| if epoch.epoch == 2 { Err("stop".into()) } else { Ok(()) });
     let mut trainer = trainer(2.0)
         .callback(EarlyStopping::new().monitor("loss").patience(9).restore_best())
         .callback(failing);
@@ -227,7 +227,7 @@ fn the_rate_is_reduced_when_nothing_gets_better() {
     let rates = |callback: ReduceLrOnPlateau| {
         let seen: Rc<RefCell<Vec<f64>>> = Rc::default();
         let log = seen.clone();
-        let log = Lambda::new().on_epoch_end(move |_, context: &mut Context<'_, f64>| {
+        let log = LambdaCallback::new().on_epoch_end(move |_, context: &mut Context<'_, f64>| {
             log.borrow_mut().push(context.optimizer.learning_rate());
             Ok(())
         });
@@ -256,7 +256,7 @@ fn the_rate_is_reduced_when_nothing_gets_better() {
 fn a_scheduler_sets_the_rate_of_each_epoch() {
     let seen: Rc<RefCell<Vec<f64>>> = Rc::default();
     let log = seen.clone();
-    let log = Lambda::new().on_train_batch_end(move |_, context: &mut Context<'_, f64>| {
+    let log = LambdaCallback::new().on_train_batch_end(move |_, context: &mut Context<'_, f64>| {
         log.borrow_mut().push(context.optimizer.learning_rate());
         Ok(())
     });
@@ -375,6 +375,6 @@ fn callbacks_work_in_single_precision_without_being_told() {
         .callback(ReduceLrOnPlateau::new().monitor("loss"))
         .callback(LearningRateScheduler::new(|_: u64| 0.1))
         .callback(TerminateOnNan)
-        .callback(Lambda::new());
+        .callback(LambdaCallback::new());
     trainer.fit(&data, FitOptions::new().epochs(2)).unwrap();
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{bits, weights};
 use std::cell::RefCell;
 use std::rc::Rc;
-use wengert_nn::callbacks::{EarlyStopping, Lambda, ReduceLrOnPlateau};
+use wengert_nn::callbacks::{EarlyStopping, LambdaCallback, ReduceLrOnPlateau};
 use wengert_nn::datasets::TensorDataset;
 use wengert_nn::losses::Target;
 use wengert_nn::prelude::*;
@@ -210,7 +210,7 @@ fn a_restored_trainer_goes_on_as_if_it_had_never_stopped() {
         // Saved at the end of an epoch, from inside: when training ends, the best weights come back.
         let saved: Rc<RefCell<Option<(State, Net)>>> = Rc::default();
         let save = saved.clone();
-        let saver = Lambda::new().on_epoch_end(move |epoch, context| {
+        let saver = LambdaCallback::new().on_epoch_end(move |epoch, context| {
             if epoch.epoch == stop {
                 let mut model = net();
                 let mut values = context.model.parameters().into_iter();
@@ -277,7 +277,7 @@ fn random_layers_rest_in_evaluation_and_differ_from_step_to_step() {
     assert_eq!(trainer.predict(data.inputs()), trainer.predict(data.inputs()));
     let first = trainer.evaluate(&data).unwrap();
     let still = Trainer::new(net(), Sgd::new(0.0), SparseCategoricalCrossEntropy::from_logits());
-    let mut still = still.callback(Lambda::new());
+    let mut still = still.callback(LambdaCallback::new());
     let losses: Vec<f64> =
         (0..3).map(|_| still.train_on_batch(data.inputs(), data.targets()).unwrap()).collect();
     assert!(losses[0] != losses[1] && losses[1] != losses[2] && losses[0] != first.loss, "{losses:?}");
@@ -323,11 +323,10 @@ fn a_step_of_ones_own_may_fail() {
     assert_eq!(trainer.steps(), 1);
 }
 
-fn in_parts(
-    n: usize,
-    threads: usize,
-    seed: u64,
-) -> (Vec<Option<f64>>, Vec<Option<f64>>, Vec<(String, Vec<u64>)>) {
+/// Losses, accuracies, and the bits of the weights.
+type Trained = (Vec<Option<f64>>, Vec<Option<f64>>, Vec<(String, Vec<u64>)>);
+
+fn in_parts(n: usize, threads: usize, seed: u64) -> Trained {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let (data, mut trainer) = (data(30), trainer().seed(seed).data_parallel(n));

@@ -169,7 +169,7 @@ impl<T: Float> GradientTape<T> {
         let ids = 0..target.id().0 + 1;
         let value = ids.map(NodeId).find_map(|id| {
             // What was dropped after its last use is computed anew.
-            self.fill([id.0].into_iter());
+            self.fill([id.0]);
             self.not_finite_value(id)
         });
         value.or_else(|| self.not_finite_adjoint(&[target.id()], &[Tensor::ones(&target.shape())]))

@@ -6,12 +6,14 @@ use wengert::Float;
 
 type Done = Result<(), CallbackError>;
 type Plain<T> = Box<dyn FnMut(&mut Context<'_, T>) -> Done>;
+type After<X, T> = Box<dyn FnMut(&X, &mut Context<'_, T>) -> Done>;
+type AfterBatch<T> = Box<dyn FnMut(&Progress<'_>, &mut Context<'_, T>) -> Done>;
 
 /// A callback of closures, one for each hook that is wanted.
 ///
 /// ```
-/// use wengert_nn::{callbacks::Lambda, datasets::TensorDataset, prelude::*};
-/// let print = Lambda::new().on_epoch_end(|epoch, context| {
+/// use wengert_nn::{callbacks::LambdaCallback, datasets::TensorDataset, prelude::*};
+/// let print = LambdaCallback::new().on_epoch_end(|epoch, context| {
 ///     println!("{}: {:.4} at {}", epoch.epoch, epoch.loss, context.optimizer.learning_rate());
 ///     Ok(())
 /// });
@@ -20,25 +22,25 @@ type Plain<T> = Box<dyn FnMut(&mut Context<'_, T>) -> Done>;
 /// Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new()).callback(print).fit(&data, FitOptions::new())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Lambda<T: Float = f32> {
+pub struct LambdaCallback<T: Float = f32> {
     train_begin: Option<Plain<T>>,
-    train_end: Option<Box<dyn FnMut(&History, &mut Context<'_, T>) -> Done>>,
+    train_end: Option<After<History, T>>,
     epoch_begin: Option<Plain<T>>,
-    epoch_end: Option<Box<dyn FnMut(&Epoch, &mut Context<'_, T>) -> Done>>,
+    epoch_end: Option<After<Epoch, T>>,
     batch_begin: Option<Plain<T>>,
-    batch_end: Option<Box<dyn FnMut(&Progress<'_>, &mut Context<'_, T>) -> Done>>,
+    batch_end: Option<AfterBatch<T>>,
 }
 
-impl<T: Float> Default for Lambda<T> {
+impl<T: Float> Default for LambdaCallback<T> {
     fn default() -> Self {
-        Lambda::new()
+        LambdaCallback::new()
     }
 }
 
-impl<T: Float> Lambda<T> {
+impl<T: Float> LambdaCallback<T> {
     /// No hooks.
-    pub fn new() -> Lambda<T> {
-        Lambda {
+    pub fn new() -> LambdaCallback<T> {
+        LambdaCallback {
             train_begin: None,
             train_end: None,
             epoch_begin: None,
@@ -88,7 +90,7 @@ impl<T: Float> Lambda<T> {
     }
 }
 
-impl<T: Float> Callback<T> for Lambda<T> {
+impl<T: Float> Callback<T> for LambdaCallback<T> {
     fn on_train_begin(&mut self, context: &mut Context<'_, T>) -> Done {
         self.train_begin.as_mut().map_or(Ok(()), |f| f(context))
     }

@@ -17,6 +17,8 @@ use wengert::{Element, Float, GradientTape, Gradients, Tensor};
 pub(super) struct Swept<T: Float> {
     /// The sum of its losses.
     total: f64,
+    /// What that of the whole batch is divided by.
+    count: f64,
     output: Option<Tensor<T>>,
     grads: Gradients<T>,
 }
@@ -39,7 +41,7 @@ pub(super) type Parallel<M, T> = fn(
     Count,
     bool,
     &'static Location<'static>,
-) -> Result<Vec<(Swept<T>, f64)>>;
+) -> Result<Vec<Swept<T>>>;
 
 impl<T: Float, M: Model<T> + Sync> Trainer<M, T>
 where
@@ -92,13 +94,13 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let place = Location::caller();
         let mut swept =
             sweep_all(model, &**loss, tapes, parts, count, !metrics.is_empty(), place)?.into_iter();
-        for (part, (swept, _)) in parts.iter().zip(swept.as_mut_slice()) {
+        for (part, swept) in parts.iter().zip(swept.as_mut_slice()) {
             if let Some(output) = swept.output.take() {
                 count_in(metrics, || output, part.target)?;
             }
         }
-        let (Swept { mut total, mut grads, .. }, count) = swept.next().expect("there is a part");
-        for (other, _) in swept {
+        let Swept { mut total, count, mut grads, .. } = swept.next().expect("there is a part");
+        for other in swept {
             total += other.total;
             grads.accumulate(&other.grads);
         }
@@ -122,11 +124,11 @@ fn sweep_all<T: Float, M: Model<T> + Sync>(
     count: Count,
     wants_output: bool,
     place: &'static Location<'static>,
-) -> Result<Vec<(Swept<T>, f64)>>
+) -> Result<Vec<Swept<T>>>
 where
     M::Input: Sync,
 {
-    let mut results: Vec<Option<Result<(Swept<T>, f64)>>> = parts.iter().map(|_| None).collect();
+    let mut results: Vec<Option<Result<Swept<T>>>> = parts.iter().map(|_| None).collect();
     rayon::scope(|scope| {
         for ((result, tape), part) in results.iter_mut().zip(tapes).zip(parts) {
             scope.spawn(move |_| *result = Some(sweep(model, loss, tape, part, count, wants_output, place)));
@@ -143,7 +145,7 @@ fn sweep<T: Float, M: Model<T>>(
     count: Count,
     wants_output: bool,
     place: &'static Location<'static>,
-) -> Result<(Swept<T>, f64)> {
+) -> Result<Swept<T>> {
     let (output, rows) = tape.located(place, || {
         let output = model.output(tape, part.input);
         let rows = weighted(loss.rows(output, part.target)?, part.weights)?;
@@ -157,5 +159,5 @@ fn sweep<T: Float, M: Model<T>>(
     let total = rows.sum();
     let grads = shared(total, count).backward();
     let output = wants_output.then(|| output.value());
-    Ok((Swept { total: Element::to_f64(total.item()), output, grads }, count))
+    Ok(Swept { total: Element::to_f64(total.item()), count, output, grads })
 }
