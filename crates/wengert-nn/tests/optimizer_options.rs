@@ -42,8 +42,10 @@ fn at(t: usize) -> (Tensor<f64>, Tensor<f64>) {
     (tensor![x, 2.0 - x, -0.5 * x * x], tensor![0.25 + x])
 }
 
+type Make = fn() -> Box<dyn Optimizer<f64>>;
+
 /// One of each kind, with all their accumulators.
-fn all() -> Vec<fn() -> Box<dyn Optimizer<f64>>> {
+fn all() -> Vec<Make> {
     vec![
         || Box::new(Sgd::new(0.1)),
         || Box::new(Sgd::new(0.1).momentum(0.9).nesterov()),
