@@ -33,8 +33,11 @@ fn is_mean_of(
     let pairs: Vec<f64> = output.as_slice().iter().zip(targets).map(|(&x, &t)| of(x, t)).collect();
     let expected: Vec<f64> = pairs.chunks(2).map(|x| (x[0] + x[1]) / 2.0).collect();
     assert_close(&rows(&loss, &output, Target::Values(&target)).unwrap(), &expected);
-    gradcheck(|v| Loss::<f64>::rows(&loss, v[0], Target::Values(&target)).unwrap(), &[output.clone()])
-        .unwrap_or_else(|e| panic!("{e}"));
+    gradcheck(
+        |v| Loss::<f64>::rows(&loss, v[0], Target::Values(&target)).unwrap(),
+        std::slice::from_ref(&output),
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
 
     let (output, target) = (output.cast::<f32>(), target.cast::<f32>());
     let tape = GradientTape::new();
@@ -165,7 +168,7 @@ fn cross_entropy_smooths_weighs_and_ignores() {
         };
         let expected: Vec<f64> = logits.as_slice().chunks(3).zip(labels.as_slice()).map(expected).collect();
         assert_close(&rows(&loss(s), &logits, Target::Classes(&labels)).unwrap(), &expected);
-        gradcheck(|v| loss(s).rows(v[0], Target::Classes(&labels)).unwrap(), &[logits.clone()])
+        gradcheck(|v| loss(s).rows(v[0], Target::Classes(&labels)).unwrap(), std::slice::from_ref(&logits))
             .unwrap_or_else(|e| panic!("{e}"));
 
         // PyTorch's mean.
@@ -284,8 +287,9 @@ fn focal_cross_entropy_and_hinge_of_classes_take_labels_and_rows() {
     for target in [Target::Classes(&labels), Target::Values(&one_hot)] {
         assert_close(&rows(&focal, &logits, target).unwrap(), &expected);
         assert_close(&rows(&CategoricalHinge, &logits, target).unwrap(), &hinge);
-        gradcheck(|v| focal.rows(v[0], target).unwrap(), &[logits.clone()]).unwrap_or_else(|e| panic!("{e}"));
-        gradcheck(|v| CategoricalHinge.rows(v[0], target).unwrap(), &[logits.clone()])
+        gradcheck(|v| focal.rows(v[0], target).unwrap(), std::slice::from_ref(&logits))
+            .unwrap_or_else(|e| panic!("{e}"));
+        gradcheck(|v| CategoricalHinge.rows(v[0], target).unwrap(), std::slice::from_ref(&logits))
             .unwrap_or_else(|e| panic!("{e}"));
     }
 }
