@@ -68,7 +68,7 @@ impl<T: Float> GradientTape<T> {
     pub(crate) fn contributions(&self, id: usize, y_bar: &Tensor<T>) -> Vec<(usize, u32, Tensor<T>)> {
         let node = self.arena.borrow().nodes[id];
         let ids = self.input_ids(&node);
-        self.fill(ids.iter().copied().chain([id as u32]));
+        self.fill(node.op.read(&ids, id as u32));
         let eager = |id: u32| Eager::new(self, self.arena.borrow().value(id));
         let inputs: SmallVec<[Eager<T>; 3]> = ids.iter().map(|&i| eager(i)).collect();
         let y = eager(id as u32);

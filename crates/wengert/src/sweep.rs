@@ -257,7 +257,7 @@ fn sweep_node<T: Float>(
     let y_bar = Eager::new(tape, y_bar);
     let ids = tape.input_ids(&node);
     window.move_to(tape, id as u32);
-    tape.fill(ids.iter().copied().chain([id as u32]));
+    tape.fill(node.op.read(&ids, id as u32));
     let eager = |id: u32| Eager::new(tape, tape.arena.borrow().value(id));
     let (inputs, y): (SmallVec<[Eager<T>; 3]>, _) =
         (ids.iter().map(|&i| eager(i)).collect(), eager(id as u32));

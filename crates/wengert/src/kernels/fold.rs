@@ -210,7 +210,7 @@ pub(crate) fn row<T: Lane, F: Fold<T>, S: Source<T>>(level: Level, x: S) -> T {
 }
 
 fn both<A: Send>(parallel: bool, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> A + Send) -> (A, A) {
-    if parallel && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
+    if parallel && rayon::current_num_threads() > 1 { parallel::join(a, b) } else { (a(), b()) }
 }
 
 /// Strips of neighbouring elements, `step` apart, added element by element; the last may be shorter.

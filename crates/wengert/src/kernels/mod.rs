@@ -146,6 +146,10 @@ pub trait Kernels: Element {
     fn binary_one(op: Binary, a: Self, b: Self) -> Self;
     /// `out = f(x)`.
     fn unary(op: Unary, c: Numbers, x: &[Self], out: &mut [Self]);
+    /// `x = f(x)`
+    fn unary_in_place(op: Unary, c: Numbers, x: &mut [Self]) {
+        x.iter_mut().for_each(|x| *x = Self::unary_one(op, c, *x));
+    }
     /// `out = f(a, b)`, both stretched to `shape`.
     fn binary(op: Binary, a: Operand<Self>, b: Operand<Self>, shape: &[usize], out: &mut [Self]);
 
@@ -241,7 +245,7 @@ pub trait RuleKernels: Kernels {
     fn fill(out: &mut [Self], x: Self);
     /// `y_bar = y_bar · f′(x)`.
     fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &mut [Self]);
-    /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` has and `y_bar` stretches to.
+    /// `out` = the rule of operand `wrt`, at the result's `shape`, which all stretch to.
     #[allow(clippy::too_many_arguments)]
     fn binary_vjp(
         op: Binary,
@@ -249,7 +253,7 @@ pub trait RuleKernels: Kernels {
         a: Operand<Self>,
         b: Operand<Self>,
         shape: &[usize],
-        y: &[Self],
+        y: Operand<Self>,
         y_bar: Operand<Self>,
         out: &mut [Self],
     );
@@ -337,6 +341,9 @@ macro_rules! kernels {
             }
             fn unary(op: Unary, c: Numbers, x: &[$t], out: &mut [$t]) {
                 elementwise::unary(Level::current(), op, c, x, out);
+            }
+            fn unary_in_place(op: Unary, c: Numbers, x: &mut [$t]) {
+                elementwise::unary_in_place(Level::current(), op, c, x);
             }
             fn binary(op: Binary, a: Operand<$t>, b: Operand<$t>, shape: &[usize], out: &mut [$t]) {
                 broadcast::binary(Level::current(), op, a, b, shape, out);
@@ -457,7 +464,7 @@ macro_rules! kernels {
                 a: Operand<$t>,
                 b: Operand<$t>,
                 shape: &[usize],
-                y: &[$t],
+                y: Operand<$t>,
                 y_bar: Operand<$t>,
                 out: &mut [$t],
             ) {

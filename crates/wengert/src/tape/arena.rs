@@ -122,8 +122,10 @@ pub(crate) struct Arena<T> {
     extensions: Vec<Arc<dyn Extension<T>>>,
     /// Runs of nodes that are replayed in the sweep: disjoint, in ascending order.
     pub checkpoints: Vec<Range<u32>>,
-    /// How many values are not there, because they are in checkpoints.
+    /// How many values are not there, because they are in checkpoints or no rule reads them.
     pub hollow: usize,
+    /// The buffer that they share meanwhile.
+    pub nothing: Arc<Vec<T>>,
     /// How many numbers, lists, indices and extensions are another tape's: they outlast a reset.
     inherited: [usize; 4],
 }
@@ -181,6 +183,7 @@ impl<T: Float> Arena<T> {
             extensions: Vec::new(),
             checkpoints: Vec::new(),
             hollow: 0,
+            nothing: Arc::default(),
             inherited: [0; 4],
         }
     }
