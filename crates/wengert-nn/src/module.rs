@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::time::Duration;
-use wengert::{Float, Parameter};
+use wengert::{Float, Gradients, Parameter};
 
 /// Implements [`Module`](trait@Module) by visiting every field.
 ///
@@ -72,6 +72,28 @@ impl<'a> Path<'a> {
     /// The part numbered `index`, from 0, of what is at this path.
     pub const fn index(&'a self, index: usize) -> Path<'a> {
         Path(Some((self, Step::Index(index))))
+    }
+
+    /// Whether this is its text.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.before(text) == Some("")
+    }
+
+    /// What stands before this path at the end of `text`.
+    pub(crate) fn before<'n>(&self, text: &'n str) -> Option<&'n str> {
+        let Some((parent, step)) = self.0 else { return Some(text) };
+        let head = match step {
+            Step::Name(name) => text.strip_suffix(name)?,
+            Step::Index(index) => {
+                let head = text.trim_end_matches(|c: char| c.is_ascii_digit());
+                (text[head.len()..].parse() == Ok(index)).then_some(head)?
+            }
+        };
+        match (parent.0, head.strip_suffix('.')) {
+            (_, Some(head)) => parent.before(head),
+            (None, None) => head.is_empty().then_some(""),
+            (Some(_), None) => None,
+        }
     }
 
     fn spell(&self, out: &mut dyn fmt::Write) -> fmt::Result {
@@ -178,7 +200,8 @@ pub trait Module<T: Float = f32> {
         all
     }
 
-    /// How many numbers all parameters have together.
+    /// How many numbers all parameters have together; [state](Parameter::state), such as running
+    /// statistics, does not count.
     ///
     /// ```
     /// use wengert_nn::prelude::*;
@@ -187,9 +210,61 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn parameter_count(&self) -> usize {
         let mut count = 0;
-        self.visit(&Path::root(), &mut |_, parameter| count += parameter.value().len());
+        self.visit(&Path::root(), &mut |_, parameter| {
+            count += if parameter.is_state() { 0 } else { parameter.value().len() };
+        });
         count
     }
+
+    /// Tells every parameter [where it stands](Parameter::set_name), so that layers know it too: in
+    /// scopes on the tape, summaries and errors. Trainers, summaries and the first step of an optimizer
+    /// do it.
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// #[derive(Module)]
+    /// struct Model { hidden: Dense }
+    /// let model = Model { hidden: Dense::new(2, 3, &mut seeded(0)) };
+    /// model.name_parameters();
+    /// let tape = GradientTape::new();
+    /// let y = model.hidden.forward(tape.constant(tensor![[1.0, 2.0]]));
+    /// assert_eq!(tape.scope_of(y.id()), "hidden");
+    /// ```
+    fn name_parameters(&self) {
+        name_from(self, &Path::root());
+    }
+
+    /// Freezes all parameters, or lets them be trained again: see [`Parameter::set_trainable`].
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// let mut encoder: Dense = Dense::new(2, 3, &mut seeded(0));
+    /// encoder.set_trainable(false);
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![[1.0, 2.0]]);
+    /// let grads = encoder.forward(x).sum().backward();
+    /// assert!(grads.get(x).is_some() && grads.get(encoder.weight()).is_none());
+    /// ```
+    fn set_trainable(&mut self, trainable: bool) {
+        self.visit_mut(&Path::root(), &mut |_, parameter| parameter.set_trainable(trainable));
+    }
+
+    /// Brings running statistics up to date with the forward passes under `grads`. The optimizers of
+    /// this crate do it in each step; one of your own should.
+    fn update_state(&mut self, grads: &Gradients<T>) {
+        self.visit_mut(&Path::root(), &mut |_, parameter| {
+            grads.update_state(parameter);
+        });
+    }
+}
+
+/// [`Module::name_parameters`] of what stands at a path.
+pub(crate) fn name_from<T: Float>(module: &(impl Module<T> + ?Sized), path: &Path<'_>) {
+    module.visit(path, &mut |path, parameter| {
+        if !parameter.name().is_some_and(|name| path.is(&name)) {
+            parameter.set_name(&path.to_string());
+        }
+    });
 }
 
 impl<T: Float> Module<T> for Parameter<T> {
@@ -322,6 +397,19 @@ mod tests {
         let layers = root.child("layers");
         let path = layers.index(0);
         assert_eq!(format!("[{path:10}] [{path:>10}] [{path:.3}]"), "[layers.0  ] [  layers.0] [lay]");
+    }
+
+    #[test]
+    fn a_path_is_found_at_the_end_of_a_name() {
+        let root = Path::root();
+        let (layers, weight) = (root.child("layers"), root.child("weight"));
+        let third = layers.index(3);
+        assert_eq!(weight.before("encoder.0.weight"), Some("encoder.0"));
+        assert_eq!(third.before("model.layers.3"), Some("model"));
+        assert_eq!((third.before("layers.3"), third.before("layers.13")), (Some(""), None));
+        assert_eq!((weight.before("overweight"), third.before("3")), (None, None));
+        assert_eq!(root.before("a.b"), Some("a.b"));
+        assert!(third.is("layers.3") && root.is("") && !root.is("a") && !third.is("a.layers.3"));
     }
 
     #[test]

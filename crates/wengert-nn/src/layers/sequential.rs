@@ -1,8 +1,8 @@
 //! Layers one after the other.
 
+use super::call::Call;
 use crate::forward::{Forward, Layer};
-use crate::module::{Module, Path};
-use std::panic::Location;
+use crate::module::{Module, Path, name_from};
 use wengert::{Float, Parameter, Var};
 
 /// A model that is a list of layers, each fed with the one before.
@@ -41,6 +41,7 @@ impl<T: Float> Sequential<T> {
     /// This model with one more layer at the end, under a name.
     #[must_use]
     pub fn named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Sequential<T> {
+        name_from(&layer, &Path::root().child(name));
         self.layers.push((name.to_string(), Box::new(layer)));
         self
     }
@@ -60,12 +61,14 @@ impl<T: Float> Forward<T> for Sequential<T> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let tape = x.tape();
-        tape.located(Location::caller(), || {
-            self.layers.iter().fold(x, |x, (name, layer)| {
-                let _scope = tape.scope(name);
-                layer.forward(x)
-            })
-        })
+        let call = Call::enter_list(self, "sequential", tape);
+        // A loop, because a closure would be the place of operations.
+        let mut y = x;
+        for (name, layer) in &self.layers {
+            let _scope = tape.scope_for_layer(name);
+            y = layer.forward(y);
+        }
+        call.output(y)
     }
 }
 
