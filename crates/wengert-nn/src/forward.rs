@@ -6,8 +6,8 @@ use wengert::{Float, GradientTape, Tensor, Var};
 /// What maps one variable to another: a layer, or a model made of layers.
 ///
 /// Operations inside carry the line that called `forward`, if the implementation has
-/// `#[track_caller]` and passes its caller's location on with
-/// [`GradientTape::located`]; the layers of this crate do.
+/// `#[track_caller]` and calls them in no closure (or in [`GradientTape::located`]); the layers of this
+/// crate do.
 ///
 /// ```
 /// use wengert_nn::prelude::*;
@@ -31,6 +31,44 @@ pub trait Forward<T: Float = f32> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
 }
+
+/// As what is inside.
+impl<T: Float, L: Forward<T> + ?Sized> Forward<T> for Box<L> {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        (**self).forward(x)
+    }
+}
+
+/// As what is inside; `None` changes nothing.
+impl<T: Float, L: Forward<T>> Forward<T> for Option<L> {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        match self {
+            Some(layer) => layer.forward(x),
+            None => x,
+        }
+    }
+}
+
+macro_rules! lists {
+    ($($(const $n:ident,)? $list:ty;)*) => {$(
+        /// One after the other.
+        impl<T: Float, L: Forward<T> $(, const $n: usize)?> Forward<T> for $list {
+            #[track_caller]
+            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+                // A loop, because a closure would be the place of operations.
+                let mut y = x;
+                for layer in self {
+                    y = layer.forward(y);
+                }
+                y
+            }
+        }
+    )*};
+}
+
+lists! { [L]; Vec<L>; const N, [L; N]; }
 
 /// A layer that can stand in a [`Sequential`](crate::layers::Sequential) beside others.
 pub trait Layer<T: Float = f32>: Forward<T> + Module<T> + Send + Sync {}
