@@ -40,6 +40,7 @@ mod module;
 pub mod optimizers;
 mod progress;
 pub mod schedules;
+mod summary;
 mod trainer;
 
 pub use forward::{Forward, Layer, Model};
@@ -48,6 +49,7 @@ pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
+pub use summary::{LayerSummary, Summary, UnknownLayer};
 pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
 pub use wengert;
 pub use wengert_datasets as datasets;

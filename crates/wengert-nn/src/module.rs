@@ -9,6 +9,7 @@
 //! The number type is the trait's parameter, not an associated type: plain data is a module of
 //! any number type, and a derived model has the one that its fields agree on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -320,6 +321,17 @@ macro_rules! lists {
 
 lists! { [M]; Vec<M>; const N, [M; N]; }
 
+/// Named by key, in the order of the keys.
+impl<T: Float, K: fmt::Display + Ord, M: Module<T>> Module<T> for BTreeMap<K, M> {
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Parameter<T>)) {
+        self.iter().for_each(|(key, module)| module.visit(&path.child(&key.to_string()), f));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
+        self.iter_mut().for_each(|(key, module)| module.visit_mut(&path.child(&key.to_string()), f));
+    }
+}
+
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+);)*) => {$(
         /// Named by position: `0`, `1`, ...
@@ -346,6 +358,8 @@ tuples! {
     (A 0, B 1, C 2, D 3);
     (A 0, B 1, C 2, D 3, E 4);
     (A 0, B 1, C 2, D 3, E 4, G 5);
+    (A 0, B 1, C 2, D 3, E 4, G 5, H 6);
+    (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7);
 }
 
 macro_rules! plain_data {
@@ -439,6 +453,12 @@ mod tests {
         let [a, b, c, d, e, g] = [0., 1., 2., 3., 4., 5.].map(parameter);
         let all = [("0", 0.), ("1", 1.), ("2", 2.), ("3", 3.), ("4", 4.), ("5", 5.)];
         assert_eq!(named(&(a, b, c, d, e, g)), expected(all));
+    }
+
+    #[test]
+    fn a_map_names_by_key_in_order() {
+        let heads = BTreeMap::from([("words", parameter(2.)), ("images", parameter(1.))]);
+        assert_eq!(named(&heads), expected([("images", 1.), ("words", 2.)]));
     }
 
     #[test]

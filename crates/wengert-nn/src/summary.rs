@@ -107,8 +107,13 @@ impl Summary {
                 parameters: 0,
             })
             .collect();
-        let mut summary =
-            Summary { layers: Vec::new(), trainable: 0, not_trainable: 0, state: 0, bytes: 0 };
+        let mut summary = Summary { layers: Vec::new(), trainable: 0, not_trainable: 0, state: 0, bytes: 0 };
+        // A layer alone is called by its kind, which the names of its parameters do not have.
+        let mut outer = layers.iter().filter(|layer| layer.depth == 0);
+        let alone = match (outer.next(), outer.next()) {
+            (Some(layer), None) if layer.path == layer.kind => format!("{}.", layer.kind),
+            _ => String::new(),
+        };
         let mut rest = 0;
         for (path, parameter) in model.parameters() {
             let n = parameter.value().len();
@@ -122,6 +127,7 @@ impl Summary {
                 (_, true) => summary.trainable += n,
                 (_, false) => summary.not_trainable += n,
             }
+            let path = alone.clone() + &path;
             let belongs = |layer: &&mut LayerSummary| {
                 path.strip_prefix(&layer.path).is_some_and(|rest| rest.starts_with('.'))
             };
@@ -133,7 +139,13 @@ impl Summary {
         }
         if rest > 0 {
             let kind = "not in a layer";
-            layers.push(LayerSummary { path: String::new(), kind, depth: 0, output: vec![], parameters: rest });
+            layers.push(LayerSummary {
+                path: String::new(),
+                kind,
+                depth: 0,
+                output: vec![],
+                parameters: rest,
+            });
         }
         Summary { layers, ..summary }
     }
@@ -141,8 +153,11 @@ impl Summary {
 
 /// The calls of a recording, and the shapes of their results.
 fn calls<T: Float>(tape: &GradientTape<T>) -> Vec<(LayerCall, Option<Shape>)> {
-    let shape = |call: &LayerCall| call.output.map(|id| tape.var_of(id).shape());
-    tape.layer_calls().into_iter().map(|call| (shape(&call), call)).map(|(s, c)| (c, s)).collect()
+    let with_shape = |call: LayerCall| {
+        let shape = call.output.map(|id| tape.var_of(id).shape());
+        (call, shape)
+    };
+    tape.layer_calls().into_iter().map(with_shape).collect()
 }
 
 /// `401_920`

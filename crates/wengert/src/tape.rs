@@ -262,6 +262,22 @@ impl<T: Float> GradientTape<T> {
         }
     }
 
+    /// The handle of a node.
+    ///
+    /// # Panics
+    /// The tape has no such node.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(3.0);
+    /// assert_eq!(tape.var_of(x.id()).item(), 3.0);
+    /// ```
+    #[track_caller]
+    pub fn var_of(&self, id: NodeId) -> Var<'_, T> {
+        assert!(id.index() < self.len(), "var_of: expected a node below %{}, got {id}", self.len());
+        Var::new(self, id)
+    }
+
     /// Runs `f` with `location` as the place of what it records, whatever was set: recorded rules
     /// get the place of the node that they differentiate.
     pub(crate) fn relocated<R>(&self, location: &'static Location<'static>, f: impl FnOnce() -> R) -> R {

@@ -16,6 +16,7 @@ pub(crate) fn zeros<T: Float>(shape: &[usize]) -> Option<Parameter<T>> {
 }
 
 /// Weight and bias on the tape of `x`; where there is none, ones and zeros.
+#[track_caller]
 pub(crate) fn scale_and_shift<'t, T: Float>(
     x: Var<'t, T>,
     shape: &[usize],

@@ -1,6 +1,6 @@
 //! Layers one after the other.
 
-use super::call::Call;
+use super::call::{Call, require};
 use crate::forward::{Forward, Layer};
 use crate::module::{Module, Path, name_from};
 use wengert::{Float, Parameter, Var};
@@ -33,17 +33,31 @@ impl<T: Float> Sequential<T> {
 
     /// This model with one more layer at the end, named by its position.
     #[must_use]
+    #[track_caller]
     pub fn layer(self, layer: impl Layer<T> + 'static) -> Sequential<T> {
         let name = self.layers.len().to_string();
         self.named(&name, layer)
     }
 
     /// This model with one more layer at the end, under a name.
+    ///
+    /// # Panics
+    /// Another layer has the name, or it is empty or has a dot or slash, which separate names.
     #[must_use]
+    #[track_caller]
     pub fn named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Sequential<T> {
+        let free = self.layers.iter().all(|(other, _)| other != name);
+        require(free, "Sequential", "a name of its own for each layer", format_args!("`{name}` twice"));
+        let plain = !name.is_empty() && !name.contains(['.', '/']);
+        require(plain, "Sequential", "a name without dots and slashes", format_args!("`{name}`"));
         name_from(&layer, &Path::root().child(name));
         self.layers.push((name.to_string(), Box::new(layer)));
         self
+    }
+
+    /// The layer of this name, such as `hidden` or `2`.
+    pub fn get(&self, name: &str) -> Option<&dyn Layer<T>> {
+        self.layers.iter().find(|(own, _)| own == name).map(|(_, layer)| &**layer)
     }
 
     /// How many layers there are.

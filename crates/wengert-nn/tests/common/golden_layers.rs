@@ -120,7 +120,9 @@ impl<T: Float> Subject<T> {
     fn output<'t>(&self, tape: &'t GradientTape<T>, inputs: &[Var<'t, T>]) -> Result<Var<'t, T>, String> {
         Ok(match (self, inputs) {
             (Subject::Layer(layer), &[x]) => layer.forward(x),
-            (Subject::Embedding(layer), &[x]) => layer.forward(tape, &x.value().cast::<f64>().map(|x| x as usize)),
+            (Subject::Embedding(layer), &[x]) => {
+                layer.forward(tape, &x.value().cast::<f64>().map(|x| x as usize))
+            }
             (Subject::Bilinear(layer), &[a, b]) => layer.forward(a, b),
             (Subject::Decoder(layer), &[x, memory]) => layer.forward(x, memory),
             _ => return Err(format!("{} inputs", inputs.len())),
