@@ -4,6 +4,22 @@
 //! Keras', and PyTorch's where Keras has no such layer; each layer says so. Layers that are only formulas
 //! (activations, pooling, views) are modules without parameters, to stand in a [`Sequential`] beside the
 //! others.
+//!
+//! | here | parameters | first values |
+//! |---|---|---|
+//! | [`Dense`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] | `weight`, `bias` | Glorot-uniform, zero (Keras) |
+//! | [`Embedding`] | `weight` | uniform in ±0.05 (Keras) |
+//! | [`PositionalEncoding`] | `weight` if learned | normal, deviation 0.02 (GPT-2) |
+//! | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`] | `weight`, `bias` (not of the last) | one, zero |
+//! | [`BatchNorm1d`], [`BatchNorm2d`] | `weight`, `bias`; state `running_mean`, `running_var`, `num_batches_tracked` | one, zero; 0, 1, 0 |
+//! | [`Rnn`], [`Lstm`], [`Gru`] | `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `.._l0_reverse`, `.._l1`, .. | Glorot-uniform, orthogonal, zero, an LSTM's forget gate 1 (Keras) |
+//! | [`MultiHeadAttention`] | `in_proj_weight`, `in_proj_bias`, `out_proj.*` | Glorot-uniform, zero (PyTorch) |
+//! | [`TransformerEncoderLayer`], [`TransformerDecoderLayer`] | `self_attn.*`, `multihead_attn.*`, `linear1`, `linear2`, `norm1`, `norm2`, `norm3` | those of their parts |
+//! | [`Bilinear`] | `weight`, `bias` | uniform in ±1/√in (PyTorch) |
+//! | [`Prelu`] | `weight` | 0.25 (PyTorch) |
+//!
+//! What differs between training and use ([`Dropout`], batch normalisation) asks the tape:
+//! [`GradientTape::set_training`](wengert::GradientTape::set_training). A tape begins in training.
 
 mod activation;
 mod attention;

@@ -9,12 +9,14 @@
 //! The number type is the trait's parameter, not an associated type: plain data is a module of
 //! any number type, and a derived model has the one that its fields agree on.
 
+use crate::init::Init;
+use crate::layers::{Activation, RecurrentOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::time::Duration;
-use wengert::{Float, Gradients, Parameter};
+use wengert::{AttentionOptions, ConvOptions, Float, Gradients, Parameter, PoolOptions, Shape};
 
 /// Implements [`Module`](trait@Module) by visiting every field.
 ///
@@ -375,6 +377,7 @@ macro_rules! plain_data {
 plain_data! {
     (), bool, char, f32, f64, String, &'static str, Duration, Range<usize>, PhantomData<X> where X,
     i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize,
+    Shape, AttentionOptions, ConvOptions, PoolOptions, Activation, Init, RecurrentOptions,
 }
 
 #[cfg(test)]

@@ -130,10 +130,20 @@ fn tokens_and_positions() {
     let rng = &mut seeded(0);
     check("positions, learned", PositionalEncoding::learned(5, 2, rng), &[2, 3, 2]);
     check("positions, sines", PositionalEncoding::sinusoidal(5, 3), &[2, 3]);
-    let words = Embedding::new(4, 2, rng).padding(0).then(Dense::new(2, 2, rng));
+    let words = Embedding::new(4, 2, rng).then(Dense::new(2, 2, rng));
     check_with("embedding", &words, &[uniform(&[1], 1)], |v| {
         words.forward(v[0].tape(), &tensor![[0usize, 3], [3, 1]]) * v[0]
     });
+}
+
+#[test]
+fn a_padding_token_is_zero_at_first_and_never_trained() {
+    let words = Embedding::<f64>::new(3, 2, &mut seeded(0)).padding(1);
+    let tape = GradientTape::new();
+    let y = words.forward(&tape, &tensor![[0usize, 1], [1, 2]]);
+    assert_eq!(y.value().as_slice()[2..6], [0.0; 4]);
+    let grads = y.sum().backward();
+    assert_eq!(grads.wrt(words.weight()), &tensor![[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]);
 }
 
 #[test]
@@ -167,8 +177,11 @@ fn containers_and_activations() {
     }
 }
 
-/// Layers that map a tensor, with the shape of one example.
-fn layers<T: Float>() -> Vec<(&'static str, Box<dyn Layer<T>>, Vec<usize>)> {
+/// Name, layer, and the shape of one example.
+type Row<T> = (&'static str, Box<dyn Layer<T>>, Vec<usize>);
+
+/// Layers that map a tensor.
+fn layers<T: Float>() -> Vec<Row<T>> {
     let rng = &mut seeded(3);
     let both = RecurrentOptions::new().layers(2).bidirectional(true);
     vec![

@@ -66,7 +66,7 @@ impl<T: Float> Bilinear<T> {
         let of_a = a.matmul(weight).reshape(&[n, outputs, second]);
         let mut y = of_a.matmul(b.reshape(&[n, second, 1])).reshape(&[n, outputs]);
         if let Some(bias) = &self.bias {
-            y = y + tape.parameter(bias);
+            y += tape.parameter(bias);
         }
         let shape: Vec<usize> = rows.iter().copied().chain([outputs]).collect();
         call.output(y.reshape(&shape))

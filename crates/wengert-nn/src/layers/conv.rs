@@ -19,7 +19,6 @@ enum Kind {
 struct Kernels<T: Float> {
     weight: Parameter<T>,
     bias: Option<Parameter<T>>,
-    #[module(skip)]
     options: ConvOptions,
     #[module(skip)]
     kind: Kind,

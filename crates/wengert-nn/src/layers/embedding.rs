@@ -1,6 +1,6 @@
 //! Embeddings: rows of a table by number.
 
-use super::call::Call;
+use super::call::{Call, require};
 use crate::forward::{Layer, Model};
 use crate::init::Init;
 use crate::module::Module;
@@ -38,9 +38,21 @@ impl<T: Float> Embedding<T> {
         Embedding { weight: Parameter::new(init.tensor(self.weight.value().shape(), rng)), ..self }
     }
 
-    /// Has this token stand for nothing: its vector is zero and not trained.
+    /// Has this token stand for nothing: its vector becomes zero, and gets no gradient.
+    ///
+    /// # Panics
+    /// It is not below the number of rows.
     #[must_use]
-    pub fn padding(self, token: usize) -> Embedding<T> {
+    #[track_caller]
+    pub fn padding(mut self, token: usize) -> Embedding<T> {
+        let weight = self.weight.value();
+        let [count, dim] = weight.shape()[..] else { unreachable!("a table has two axes") };
+        require(token < count, "Embedding", format_args!("a token below {count} for padding"), token);
+        let rows = weight.as_slice().chunks_exact(dim.max(1)).enumerate();
+        let zeroed =
+            rows.flat_map(|(i, row)| row.iter().map(move |&x| if i == token { T::zero() } else { x }));
+        let zeroed = Tensor::from_vec(zeroed.collect(), &[count, dim]).expect("one element each");
+        self.weight.replace(zeroed);
         Embedding { padding: Some(token), ..self }
     }
 
@@ -80,8 +92,10 @@ impl<T: Float> Embedding<T> {
         }
         let mut y = tape.parameter(&self.weight).embedding(tokens);
         if let Some(padding) = self.padding {
-            let kept = tokens.map(|token| if token == padding { T::zero() } else { T::one() });
-            y = y * tape.constant(kept).expand_dims(-1);
+            let mut mask = tokens.shape().to_vec();
+            mask.push(1);
+            let trained = tokens.map(|token| token != padding).reshape(&mask).expect("one element each");
+            y = y.where_(&trained, y.detach());
         }
         call.output(y)
     }

@@ -20,7 +20,6 @@ macro_rules! windows {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
         pub struct $name {
-            #[module(skip)]
             options: PoolOptions,
         }
 

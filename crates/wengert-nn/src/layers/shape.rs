@@ -37,7 +37,6 @@ impl<T: Float> Forward<T> for Flatten {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Module)]
 pub struct Reshape {
-    #[module(skip)]
     shape: Shape,
 }
 

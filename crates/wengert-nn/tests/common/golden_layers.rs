@@ -244,7 +244,11 @@ fn subject<T: Float>(case: &Value, attrs: &mut Attrs) -> Result<Subject<T>, Stri
         }
         "embedding" => {
             let (count, dim) = (attrs.count("count", None)?, attrs.count("dim", None)?);
-            return Ok(Subject::Embedding(Embedding::new(count, dim, rng)));
+            let layer = Embedding::new(count, dim, rng);
+            return Ok(Subject::Embedding(match attrs.0.contains_key("padding_idx") {
+                true => layer.padding(attrs.count("padding_idx", None)?),
+                false => layer,
+            }));
         }
         "bilinear" => {
             let (w, bias) = (shape("weight")?, attrs.flag("bias", true)?);

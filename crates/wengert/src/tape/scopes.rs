@@ -53,11 +53,7 @@ impl Scopes {
         if !self.current.is_empty() {
             self.current.push('/');
         }
-        // A path in a model, `encoder.hidden`, is a scope in a scope.
-        for (i, part) in name.split('.').enumerate() {
-            self.current.push_str(if i > 0 { "/" } else { "" });
-            self.current.push_str(part);
-        }
+        self.current.push_str(name);
         self.run_from(start);
     }
 
@@ -91,7 +87,13 @@ impl Scopes {
         let vacant = self.open.last().is_some_and(|open| open.vacant);
         let opens = if path.is_some() { !rest.is_empty() } else { !vacant };
         if opens {
-            self.enter(rest, start, false);
+            self.open.push(Open { before: self.current.len(), vacant: false });
+            // A path in a model, `encoder.hidden`, is a scope in a scope.
+            for part in rest.split('.') {
+                self.current.push_str(if self.current.is_empty() { "" } else { "/" });
+                self.current.push_str(part);
+            }
+            self.run_from(start);
         } else if let Some(open) = self.open.last_mut() {
             open.vacant = false;
         }

@@ -175,17 +175,7 @@ impl<T: Float> Stack<T> {
         for (layer, directions) in self.layers.iter().enumerate() {
             let mut outputs = Vec::with_capacity(2);
             for (i, direction) in directions.iter().enumerate() {
-                let nth = hidden.len();
-                let initial = match run.initial {
-                    Some((h, c)) => Some(States {
-                        hidden: nth_of(h, nth),
-                        cell: match c {
-                            Some(c) => Some(nth_of(c, nth)),
-                            None => None,
-                        },
-                    }),
-                    None => None,
-                };
+                let initial = initial_of(run.initial, hidden.len());
                 let backwards = i == 1;
                 let input = if backwards { reversed(x, packing.as_ref()) } else { x };
                 let found = match &packing {
@@ -235,6 +225,21 @@ impl<T: Float> Stack<T> {
 #[track_caller]
 fn nth_of<T: Float>(x: Var<'_, T>, n: usize) -> Var<'_, T> {
     x.slice(&[(n as isize..n as isize + 1).into()]).squeeze(0)
+}
+
+/// What direction `n` begins with.
+#[track_caller]
+fn initial_of<'t, T: Float>(
+    initial: Option<(Var<'t, T>, Option<Var<'t, T>>)>,
+    n: usize,
+) -> Option<States<'t, T>> {
+    let (hidden, cells) = initial?;
+    // No closure, whose line would be the place.
+    let mut cell = None;
+    if let Some(cells) = cells {
+        cell = Some(nth_of(cells, n));
+    }
+    Some(States { hidden: nth_of(hidden, n), cell })
 }
 
 /// The steps of each sequence the other way round.
