@@ -30,6 +30,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod lambda;
 mod norm;
 mod pool;
 mod position;
@@ -51,8 +52,11 @@ pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedded, Embedding};
+pub use lambda::Lambda;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
-pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
+pub use pool::{
+    AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool1d, MaxPool2d,
+};
 pub use position::PositionalEncoding;
 pub use prelu::Prelu;
 pub use recurrent::{Gru, Lstm, RecurrentOptions, RecurrentStates, Rnn};

@@ -67,6 +67,7 @@ pub mod prelude {
     pub use crate::callbacks::{Callback, ProgressBar};
     pub use crate::layers::{Activation, MultiHeadAttention, PositionalEncoding};
     pub use crate::layers::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
+    pub use crate::layers::{AvgPool1d, Lambda, MaxPool1d};
     pub use crate::layers::{BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RmsNorm};
     pub use crate::layers::{
         Bilinear, Dense, Dropout, Embedded, Embedding, Flatten, Prelu, Reshape, Upsample,

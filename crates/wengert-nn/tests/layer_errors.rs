@@ -78,6 +78,7 @@ fn inputs_that_do_not_fit() {
         t: ConvTranspose2d::new(3, 4, 3, &mut seeded(0)).forward(zeros(t, &[2, 4, 8, 8])) => "ConvTranspose2d 3 -> 4, kernel 3: expected [batch, 3, height, width], got [2, 4, 8, 8]";
         t: MaxPool2d::new(3).forward(zeros(t, &[2, 3, 2, 2])) => "MaxPool2d 3: expected images with room for a kernel of 3, got [2, 3, 2, 2]";
         t: AvgPool2d::new(3).forward(zeros(t, &[2])) => "AvgPool2d 3: expected [.., height, width], got [2]";
+        t: MaxPool1d::new(3).forward(zeros(t, &[2, 2])) => "MaxPool1d 3: expected sequences with room for a kernel of 3, got [2, 2]";
         t: GlobalAvgPool2d.forward(zeros(t, &[2])) => "GlobalAvgPool2d: expected [.., height, width], got [2]";
         t: AdaptiveAvgPool2d::new(2).forward(zeros(t, &[2, 0, 3])) => "AdaptiveAvgPool2d 2: expected [.., height, width] with elements, got [2, 0, 3]";
         t: Flatten.forward(zeros(t, &[])) => "Flatten: expected [batch, ..], got []";

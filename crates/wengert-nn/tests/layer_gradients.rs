@@ -68,6 +68,9 @@ fn images_and_shapes() {
     check("upsample nearest", Upsample::nearest(2), &[1, 2, 2, 2]);
     check("upsample bilinear", Upsample::bilinear([2, 3]), &[1, 2, 2, 2]);
     check("upsample aligned", Upsample::bilinear(2).align_corners(), &[1, 1, 3, 2]);
+    check("max_pool1d", MaxPool1d::new(3).stride(2).padding(1), &[2, 2, 6]);
+    check("avg_pool1d", AvgPool1d::new(2), &[2, 5]);
+    check("lambda", Lambda::new(|x| x * x.tanh()), &[2, 3]);
     check("flatten", Flatten, &[2, 3, 2]);
     check("reshape", Reshape::new(&[3, 2]), &[2, 6]);
 }

@@ -5,18 +5,23 @@ use crate::forward::Forward;
 use crate::module::Module;
 use wengert::{Float, IntoPair, PoolOptions, Shape, Var};
 
-/// What an image `x` would need, for windows to fit.
-fn misfit(x: &Shape, options: &PoolOptions) -> Option<String> {
-    let Some(first) = x.len().checked_sub(2) else { return Some("[.., height, width]".into()) };
-    let has_room = |i: usize| {
-        x[first + i].saturating_add(2 * options.padding[i]) >= options.kernel[i] && x[first + i] > 0
+/// What `x` would need, for windows over its last axes to fit.
+fn misfit(x: &Shape, axes: usize, options: &PoolOptions) -> Option<String> {
+    let (what, lengths) = if axes == 1 { ("sequences", "length") } else { ("images", "height, width") };
+    let Some(first) = x.len().checked_sub(axes) else { return Some(format!("[.., {lengths}]")) };
+    let has_room = |(&n, axis): (&usize, usize)| {
+        n > 0 && n.saturating_add(2 * options.padding[axis]) >= options.kernel[axis]
     };
-    (!has_room(0) || !has_room(1))
-        .then(|| format!("images with room for a kernel of {}", pair(options.kernel)))
+    let fits = x[first..].iter().zip(2 - axes..).all(has_room);
+    (!fits).then(|| format!("{what} with room for a kernel of {}", kernel(axes, options)))
+}
+
+fn kernel(axes: usize, options: &PoolOptions) -> String {
+    if axes == 1 { options.kernel[1].to_string() } else { pair(options.kernel) }
 }
 
 macro_rules! windows {
-    ($($(#[$doc:meta])* $name:ident $kind:literal $method:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $kind:literal $method:ident $axes:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
         pub struct $name {
@@ -72,12 +77,12 @@ macro_rules! windows {
 
         impl<T: Float> Forward<T> for $name {
             /// # Panics
-            /// `x` has no two axes, or no room for a window.
+            /// `x` has too few axes, or no room for a window.
             #[track_caller]
             fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let (call, shape) = (Call::enter(self, $kind, x.tape()), x.shape());
-                if let Some(expected) = misfit(&shape, &self.options) {
-                    let kernel = pair(self.options.kernel);
+                if let Some(expected) = misfit(&shape, $axes, &self.options) {
+                    let kernel = kernel($axes, &self.options);
                     call.refuse(format_args!("{} {kernel}", stringify!($name)), expected, shape);
                 }
                 call.output(x.$method(self.options))
@@ -97,9 +102,20 @@ windows! {
     /// assert_eq!(MaxPool2d::new(2).forward(x).shape()[..], [4, 3, 16, 16]);
     /// assert_eq!(MaxPool2d::new(3).stride(2).padding(1).forward(x).shape()[..], [4, 3, 16, 16]);
     /// ```
-    MaxPool2d "max_pool2d" max_pool2d;
+    MaxPool2d "max_pool2d" max_pool2d 2;
     /// The mean of each window, as [`MaxPool2d`]; padding counts as zeros.
-    AvgPool2d "avg_pool2d" avg_pool2d;
+    AvgPool2d "avg_pool2d" avg_pool2d 2;
+    /// The largest element of each window of sequences `[.., length]`; of pairs the second counts.
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// let tape = GradientTape::<f32>::new();
+    /// let x = tape.constant(Tensor::zeros(&[4, 3, 32]));
+    /// assert_eq!(MaxPool1d::new(2).forward(x).shape()[..], [4, 3, 16]);
+    /// ```
+    MaxPool1d "max_pool1d" max_pool1d 1;
+    /// The mean of each window of sequences, as [`MaxPool1d`]; padding counts as zeros.
+    AvgPool1d "avg_pool1d" avg_pool1d 1;
 }
 
 /// The mean of each image: `[batch, channels, height, width]` to `[batch, channels]`.

@@ -95,7 +95,7 @@ enum Subject<T: Float> {
     Layer(Box<dyn Layer<T>>),
     Embedding(Embedding<T>),
     Bilinear(Bilinear<T>),
-    Decoder(TransformerDecoderLayer<T>),
+    Decoder(Box<TransformerDecoderLayer<T>>),
 }
 
 impl<T: Float> Subject<T> {
@@ -104,7 +104,7 @@ impl<T: Float> Subject<T> {
             Subject::Layer(layer) => layer,
             Subject::Embedding(layer) => layer,
             Subject::Bilinear(layer) => layer,
-            Subject::Decoder(layer) => layer,
+            Subject::Decoder(layer) => &**layer,
         }
     }
 
@@ -113,7 +113,7 @@ impl<T: Float> Subject<T> {
             Subject::Layer(layer) => layer,
             Subject::Embedding(layer) => layer,
             Subject::Bilinear(layer) => layer,
-            Subject::Decoder(layer) => layer,
+            Subject::Decoder(layer) => &mut **layer,
         }
     }
 
@@ -238,7 +238,7 @@ fn subject<T: Float>(case: &Value, attrs: &mut Attrs) -> Result<Subject<T>, Stri
                 }};
             }
             if name == "transformer_decoder_layer" {
-                return Ok(Subject::Decoder(block!(TransformerDecoderLayer)));
+                return Ok(Subject::Decoder(Box::new(block!(TransformerDecoderLayer))));
             }
             Box::new(block!(TransformerEncoderLayer))
         }
