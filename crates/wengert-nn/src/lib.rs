@@ -49,7 +49,7 @@ pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
-pub use summary::{LayerSummary, Summary, UnknownLayer};
+pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
 pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
 pub use wengert;
 pub use wengert_datasets as datasets;
