@@ -74,7 +74,7 @@ pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
 pub use state::{State, StateError};
-pub use summary::{LayerSummary, Summary, UnknownLayer};
+pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
 pub use trainer::{About, Check, Finding, shuffle};
 pub use trainer::{
     Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,

@@ -232,9 +232,21 @@ pub struct UnknownLayer {
     pub known: Vec<String>,
 }
 
-/// The output of a layer in an evaluation of `model`.
+/// The output of the layer called `name` in an evaluation of a model of any inputs; for those that take
+/// tensors, [`Forward::activations`](crate::Forward::activations) is shorter.
+///
+/// # Errors
+/// The model called no such layer; the error lists those that it called.
+///
+/// ```
+/// use wengert_nn::prelude::*;
+/// let model: Embedded = Embedding::new(9, 4, &mut seeded(0)).then(Flatten);
+/// let vectors = wengert_nn::activations(&model, &tensor![[0usize, 3, 8]], "embedding")?;
+/// assert_eq!(vectors.shape()[..], [1, 3, 4]);
+/// # Ok::<(), wengert_nn::UnknownLayer>(())
+/// ```
 #[track_caller]
-pub(crate) fn activations<T: Float, M: Model<T> + ?Sized>(
+pub fn activations<T: Float, M: Model<T> + ?Sized>(
     model: &M,
     input: &M::Input,
     name: &str,

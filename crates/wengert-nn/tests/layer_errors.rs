@@ -111,6 +111,7 @@ fn options_that_cannot_be() {
         _t: Conv2d::<f32>::new(3, 4, 3, &mut seeded(0)).stride(0) => "Conv2d: expected a stride of at least 1, got 0";
         _t: Conv1d::<f32>::new(3, 4, 3, &mut seeded(0)).dilation(0) => "Conv1d: expected a dilation of at least 1, got 0";
         _t: Conv2d::<f32>::new(3, 4, 3, &mut seeded(0)).groups(2, &mut seeded(0)) => "Conv2d: expected groups that divide 3 channels in and 4 out, got 2";
+        _t: Conv2d::<f32>::new(3, 4, [3, 2], &mut seeded(0)).same_padding() => "Conv2d: expected kernels that span odd lengths for the same padding, got [3, 2]";
         _t: MaxPool2d::new(0) => "MaxPool2d: expected a kernel of at least 1, got 0";
         _t: AvgPool2d::new(2).stride([0, 1]) => "AvgPool2d: expected a stride of at least 1, got [0, 1]";
         _t: MaxPool2d::new(2).padding(2) => "MaxPool2d: expected a padding below the kernel 2, got 2";

@@ -69,17 +69,17 @@ impl<T: Float> GradientTape<T> {
     pub(crate) fn contributions(&self, id: usize, y_bar: &Tensor<T>) -> Vec<(usize, u32, Tensor<T>)> {
         let node = self.arena.borrow().nodes[id];
         let ids = self.input_ids(&node);
-        self.fill(ids.iter().copied().chain([id as u32]));
+        self.fill(node.op.read(&ids, id as u32));
         let eager = |id: u32| Eager::new(self, self.arena.borrow().value(id));
-        let inputs: SmallVec<[Eager<T>; 3]> = ids.iter().map(|&i| eager(i)).collect();
+        let inputs: SmallVec<[Eager<T>; 4]> = ids.iter().map(|&i| eager(i)).collect();
         let y = eager(id as u32);
         let numbers = self.arena.borrow().numbers_of(&node);
-        let wanted: SmallVec<[bool; 3]> =
+        let wanted: SmallVec<[bool; 4]> =
             ids.iter().map(|&i| self.arena.borrow().nodes[i as usize].wants()).collect();
         let mut bars = match node.op {
             Op::Custom(at) => {
-                let values: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
-                let refs: SmallVec<[&Tensor<T>; 3]> = values.iter().collect();
+                let values: SmallVec<[Tensor<T>; 4]> = inputs.iter().map(|x| x.value()).collect();
+                let refs: SmallVec<[&Tensor<T>; 4]> = values.iter().collect();
                 let extension = self.extension(at);
                 extension.vjp(&refs, &y.value(), y_bar, &wanted, &mut self.pool.borrow_mut())
             }

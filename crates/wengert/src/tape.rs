@@ -366,6 +366,9 @@ impl<T: Float> GradientTape<T> {
         let ids = ids.iter().map(|id| id.0);
         let value = arena.compute(op, [0.0; 2], ids, &mut self.pool.borrow_mut())?;
         accept(&value)?;
+        if let Some(x) = arena.take_over(op, inputs.first().map(|x| x.id())) {
+            self.pool.borrow_mut().put(x);
+        }
         let id = arena.push_with(node, value);
         drop(arena);
         Ok(self.recorded(id))
@@ -396,9 +399,17 @@ impl<T: Float> GradientTape<T> {
     fn push_unary_tensor(&self, node: Node<T>, op: Unary, numbers: Numbers, x: NodeId) -> Var<'_, T> {
         self.fill([x.0]);
         let mut arena = self.arena.borrow_mut();
-        let x = &arena.values[arena.nodes[x.index()].slot as usize];
-        let value =
-            self.pool.borrow_mut().build(x.shape().clone(), |out| T::unary(op, numbers, x.as_slice(), out));
+        let value = match arena.take_over(Op::Unary(op), Some(x)) {
+            Some(mut value) => {
+                T::unary_in_place(op, numbers, value.get_mut().expect("nobody else holds it"));
+                value
+            }
+            None => {
+                let x = &arena.values[arena.nodes[x.index()].slot as usize];
+                let build = |out: &mut [T]| T::unary(op, numbers, x.as_slice(), out);
+                self.pool.borrow_mut().build(x.shape().clone(), build)
+            }
+        };
         let id = arena.push_with(node, value);
         drop(arena);
         self.recorded(id)

@@ -93,6 +93,19 @@ impl<T: Float> Kernels<T> {
         numbers
     }
 
+    #[track_caller]
+    fn same_padding(&self) -> [usize; 2] {
+        let w = self.weight.value().shape();
+        let mut kernel = [w[w.len() - 1]; 2];
+        if w.len() == 4 {
+            kernel[0] = w[2];
+        }
+        let beside = [0, 1].map(|axis| self.options.dilation[axis] * (kernel[axis] - 1));
+        let even = beside.iter().all(|n| n.is_multiple_of(2));
+        require(even, self.kind.name(), "kernels that span odd lengths for the same padding", pair(kernel));
+        beside.map(|n| n / 2)
+    }
+
     /// `Conv2d 3 -> 16, kernel 5, stride 2`
     fn text(&self) -> String {
         let ([inputs, outputs], o, w) = (self.channels(), &self.options, self.weight.value().shape());
@@ -228,6 +241,18 @@ macro_rules! convolutions {
                 self
             }
 
+            /// As much padding as keeps the size of what is convolved with stride 1: Keras' `"same"`, for the
+            /// kernel and dilation as they are now.
+            ///
+            /// # Panics
+            /// A kernel spans an even length, which would need more on one side.
+            #[must_use]
+            #[track_caller]
+            pub fn same_padding(mut self) -> $name<T> {
+                self.0.options.padding = self.0.same_padding();
+                self
+            }
+
             /// The distance between the elements of a kernel. Default 1.
             ///
             /// # Panics
@@ -306,6 +331,8 @@ convolutions! {
     /// let y = layer.forward(tape.constant(Tensor::zeros(&[4, 3, 32, 32])));
     /// assert_eq!(y.shape()[..], [4, 16, 16, 16]);
     /// assert_eq!(layer.parameter_count(), 16 * 3 * 3 * 3 + 16);
+    /// let same: Conv2d = Conv2d::new(3, 16, [3, 5], &mut seeded(0)).same_padding();
+    /// assert_eq!(same.options().padding, [1, 2]);
     /// ```
     Conv2d "conv2d";
     /// The transpose of a convolution of images: from `[batch, in, height, width]` to `[batch, out, ..]`,

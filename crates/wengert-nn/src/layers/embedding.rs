@@ -4,6 +4,7 @@ use super::call::{Call, require};
 use crate::forward::{Layer, Model};
 use crate::init::Init;
 use crate::module::Module;
+use std::fmt;
 use wengert::rand::Rng;
 use wengert::{Float, GradientTape, Parameter, Tensor, Var};
 
@@ -123,6 +124,12 @@ impl<T: Float> Embedded<T> {
         let x = self.embedding.forward(tape, tokens);
         let _scope = tape.scope_for_layer("layers");
         self.layers.forward(x)
+    }
+}
+
+impl<T: Float> fmt::Debug for Embedded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("embedding", &self.embedding).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::call::Call;
 use crate::forward::{Forward, Layer};
 use crate::module::Module;
+use std::fmt;
 use wengert::{Float, Var};
 
 /// x + body(x), or shortcut(x) + body(x). (K. He et al., "Deep residual learning", 2015.)
@@ -68,5 +69,11 @@ impl<T: Float> Forward<T> for Residual<T> {
             );
         }
         call.output(around + body)
+    }
+}
+
+impl<T: Float> fmt::Debug for Residual<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Residual").field("shortcut", &self.shortcut.is_some()).finish_non_exhaustive()
     }
 }

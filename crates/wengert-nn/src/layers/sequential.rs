@@ -3,6 +3,7 @@
 use super::call::{Call, require};
 use crate::forward::{Forward, Layer};
 use crate::module::{Module, Path, name_from};
+use std::fmt;
 use wengert::{Float, Parameter, Var};
 
 /// A model that is a list of layers, each fed with the one before.
@@ -93,5 +94,13 @@ impl<T: Float> Module<T> for Sequential<T> {
 
     fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
         self.layers.iter_mut().for_each(|(name, layer)| layer.visit_mut(&path.child(name), f));
+    }
+}
+
+/// The names of the layers: `Sequential ["hidden", "1"]`.
+impl<T: Float> fmt::Debug for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sequential ")?;
+        f.debug_list().entries(self.layers.iter().map(|(name, _)| name)).finish()
     }
 }

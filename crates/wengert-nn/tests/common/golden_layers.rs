@@ -184,14 +184,24 @@ fn subject<T: Float>(case: &Value, attrs: &mut Attrs) -> Result<Subject<T>, Stri
             if name == "batch_norm1d" { Box::new(norm!(BatchNorm1d)) } else { Box::new(norm!(BatchNorm2d)) }
         }
         "layer_norm" => {
-            let (w, eps) = (shape("weight")?, attrs.number("eps", 1e-5)?);
+            let own = if params.contains_key("weight") { Some(shape("weight")?) } else { None };
+            let given = if attrs.0.contains_key("shape") { Some(attrs.counts("shape")?) } else { None };
+            let affine = attrs.flag("affine", own.is_some())?;
             let bias = attrs.flag("bias", has_bias)?;
-            let norm = LayerNorm::over(&w).epsilon(eps);
-            Box::new(if bias { norm } else { norm.without_bias() })
+            let over = own.or(given).ok_or("neither a weight nor a shape says which axes")?;
+            let norm = LayerNorm::over(&over).epsilon(attrs.number("eps", 1e-5)?);
+            Box::new(match (affine, bias) {
+                (false, _) => norm.without_affine(),
+                (true, false) => norm.without_bias(),
+                (true, true) => norm,
+            })
         }
         "group_norm" => {
-            let groups = attrs.count("groups", None)?;
-            Box::new(GroupNorm::new(groups, shape("weight")?[0]).epsilon(attrs.number("eps", 1e-5)?))
+            let x = tensor::<f64>(&case["input"][0]).filter(|x| x.ndim() > 1).ok_or("no channels")?;
+            let affine = attrs.flag("affine", has_bias)?;
+            let norm = GroupNorm::new(attrs.count("groups", None)?, x.shape()[1]);
+            let norm = norm.epsilon(attrs.number("eps", 1e-5)?);
+            Box::new(if affine { norm } else { norm.without_affine() })
         }
         "rms_norm" => Box::new(RmsNorm::new(shape("weight")?[0]).epsilon(attrs.number("eps", 1e-6)?)),
         "rnn_tanh" | "lstm" | "gru" => {

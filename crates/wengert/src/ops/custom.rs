@@ -13,6 +13,7 @@ use crate::tape::GradientTape;
 use crate::tensor::Tensor;
 use crate::var::Var;
 use smallvec::{SmallVec, smallvec};
+use std::any::Any;
 use std::sync::Arc;
 
 /// An operation of one's own, of any number of inputs: recorded by [`GradientTape::custom`].
@@ -106,6 +107,10 @@ pub(crate) trait Extension<T: Float>: Send + Sync {
     fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], y: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>>;
     /// The derivative along `tangents`, in `f64`.
     fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64>;
+    /// What it is made from, if the next recording may take it again for something equal.
+    fn recall(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A [`CustomOp`] as the tape sees it.
