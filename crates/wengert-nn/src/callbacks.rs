@@ -7,6 +7,7 @@
 mod early_stopping;
 mod lambda;
 mod loggers;
+mod model_checkpoint;
 mod monitor;
 mod schedulers;
 mod terminate_on_nan;
@@ -15,6 +16,7 @@ pub use crate::progress::ProgressBar;
 pub use early_stopping::EarlyStopping;
 pub use lambda::LambdaCallback;
 pub use loggers::{CsvLogger, JsonLogger};
+pub use model_checkpoint::ModelCheckpoint;
 pub use monitor::Mode;
 pub use schedulers::{LearningRateScheduler, ReduceLrOnPlateau};
 pub use terminate_on_nan::TerminateOnNan;

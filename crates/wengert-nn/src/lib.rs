@@ -47,11 +47,16 @@
 //! println!("{:?}", history.values("val_accuracy"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [Weights](checkpoint::Weights) are saved and loaded in files that PyTorch reads and writes, and a
+//! training that was [saved](callbacks::ModelCheckpoint) [goes on](FitOptions::resume) as if it had
+//! never stopped.
 
 // What `#[derive(Module)]` writes refers to this crate by its name, here too.
 extern crate self as wengert_nn;
 
 pub mod callbacks;
+pub mod checkpoint;
 mod ema;
 mod forward;
 mod init;
@@ -66,6 +71,7 @@ mod state;
 mod summary;
 mod trainer;
 
+pub use checkpoint::CheckpointError;
 pub use ema::Ema;
 pub use forward::{Forward, Layer, Model};
 pub use init::Init;
@@ -92,8 +98,10 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 
 /// What most programs use: `use wengert_nn::prelude::*;`.
 pub mod prelude {
+    pub use crate::callbacks::ModelCheckpoint;
     pub use crate::callbacks::{Callback, ProgressBar};
     pub use crate::callbacks::{CsvLogger, EarlyStopping, JsonLogger, ReduceLrOnPlateau, TerminateOnNan};
+    pub use crate::checkpoint::{Checkpoint, LoadOptions, SaveOptions, Weights};
     pub use crate::layers::{Activation, MultiHeadAttention, PositionalEncoding};
     pub use crate::layers::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
     pub use crate::layers::{AvgPool1d, Lambda, MaxPool1d};

@@ -2,10 +2,12 @@
 //!
 //! Optimizers, averages of weights, callbacks and trainers give all that they remember as one flat
 //! list, and take it back. Who writes it to a file needs to know none of them: names are text,
-//! values are tensors, `f64` and `u64`, and everything is in an order that does not vary. The parts
+//! values are tensors, `f64`, `u64` and text, and everything is in an order that does not vary. The parts
 //! of a whole stand behind a prefix, as `optimizer.` and `average.` of a trainer.
 
 use std::collections::BTreeMap;
+use wengert::rand::SeedableRng;
+use wengert::rand::rngs::ChaCha8Rng;
 use wengert::{Float, Tensor};
 
 /// Tensors and numbers by name.
@@ -28,13 +30,14 @@ pub struct State<T: Float = f32> {
     tensors: BTreeMap<String, Tensor<T>>,
     numbers: BTreeMap<String, f64>,
     integers: BTreeMap<String, u64>,
+    texts: BTreeMap<String, String>,
 }
 
 impl<T: Float> State<T> {
     /// Nothing yet, of a kind such as `adam`.
     pub fn new(kind: impl Into<String>) -> State<T> {
         let kinds = BTreeMap::from([(String::new(), kind.into())]);
-        State { kinds, tensors: BTreeMap::new(), numbers: BTreeMap::new(), integers: BTreeMap::new() }
+        State { kinds, ..State::default() }
     }
 
     /// What this is the state of; empty if nothing was said.
@@ -67,6 +70,11 @@ impl<T: Float> State<T> {
         self.integers.iter().map(|(name, &number)| (name.as_str(), number))
     }
 
+    /// All texts in order of their names.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// Keeps a tensor.
     pub fn set_tensor(&mut self, name: impl Into<String>, tensor: Tensor<T>) {
         self.tensors.insert(name.into(), tensor);
@@ -80,6 +88,50 @@ impl<T: Float> State<T> {
     /// Keeps a whole number.
     pub fn set_integer(&mut self, name: impl Into<String>, number: u64) {
         self.integers.insert(name.into(), number);
+    }
+
+    /// Keeps a text.
+    pub fn set_text(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.texts.insert(name.into(), text.into());
+    }
+
+    /// Keeps where a generator of random numbers has come to.
+    ///
+    /// ```
+    /// use wengert_nn::{State, prelude::*, wengert::rand::RngExt};
+    /// let mut rng = seeded(7);
+    /// let _: u32 = rng.random();
+    /// let mut state = State::<f32>::new("order of rows");
+    /// state.set_rng("rng", &rng);
+    /// assert_eq!(state.rng("rng")?.random::<u64>(), rng.random::<u64>());
+    /// # Ok::<(), wengert_nn::StateError>(())
+    /// ```
+    pub fn set_rng(&mut self, name: &str, rng: &ChaCha8Rng) {
+        for (i, part) in rng.get_seed().chunks_exact(8).enumerate() {
+            let part = part.try_into().expect("chunks of 8");
+            self.set_integer(format!("{name}.seed.{i}"), u64::from_le_bytes(part));
+        }
+        let position = rng.get_word_pos();
+        self.set_integer(format!("{name}.stream"), rng.get_stream());
+        self.set_integer(format!("{name}.position.low"), position as u64);
+        self.set_integer(format!("{name}.position.high"), (position >> 64) as u64);
+    }
+
+    /// A generator of random numbers that goes on where the kept one was.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn rng(&self, name: &str) -> Result<ChaCha8Rng, StateError> {
+        let integer = |part: String| self.integer(&format!("{name}.{part}"));
+        let mut seed = [0; 32];
+        for (i, part) in seed.chunks_exact_mut(8).enumerate() {
+            part.copy_from_slice(&integer(format!("seed.{i}"))?.to_le_bytes());
+        }
+        let mut rng = ChaCha8Rng::from_seed(seed);
+        rng.set_stream(integer("stream".into())?);
+        let [low, high] = ["low", "high"].map(|half| integer(format!("position.{half}")));
+        rng.set_word_pos(u128::from(high?) << 64 | u128::from(low?));
+        Ok(rng)
     }
 
     /// The tensor of that name, if there is one.
@@ -103,6 +155,14 @@ impl<T: Float> State<T> {
         self.integers.get(name).copied().ok_or_else(|| self.missing("whole number", name))
     }
 
+    /// A text.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn text(&self, name: &str) -> Result<&str, StateError> {
+        self.texts.get(name).map(String::as_str).ok_or_else(|| self.missing("text", name))
+    }
+
     fn missing(&self, what: &'static str, name: &str) -> StateError {
         StateError::Missing { kind: self.kind().into(), what, name: name.into() }
     }
@@ -114,6 +174,7 @@ impl<T: Float> State<T> {
         self.tensors.extend(part.tensors.into_iter().map(|(name, x)| (longer(name), x)));
         self.numbers.extend(part.numbers.into_iter().map(|(name, x)| (longer(name), x)));
         self.integers.extend(part.integers.into_iter().map(|(name, x)| (longer(name), x)));
+        self.texts.extend(part.texts.into_iter().map(|(name, x)| (longer(name), x)));
     }
 
     /// The part behind `prefix`, if there is one.
@@ -130,6 +191,7 @@ impl<T: Float> State<T> {
             tensors: behind(&self.tensors, prefix),
             numbers: behind(&self.numbers, prefix),
             integers: behind(&self.integers, prefix),
+            texts: behind(&self.texts, prefix),
         };
         part.kinds.contains_key("").then_some(part)
     }

@@ -57,6 +57,14 @@ pub enum TrainError {
     /// The optimizer refused a step.
     #[error(transparent)]
     Optimizer(#[from] OptimizerError),
+    /// The checkpoint to go on from cannot be loaded: an error of type
+    /// [`CheckpointError`](crate::CheckpointError).
+    #[error("cannot resume: {error}")]
+    Resume {
+        /// Why.
+        #[source]
+        error: SharedError,
+    },
     /// A callback failed. The others were told what it was told, and that the training ended.
     #[error("{callback} failed {when}: {error}")]
     Callback {

@@ -5,7 +5,7 @@ use super::evaluate::Rows;
 use super::options::Validation;
 use super::step::Part;
 use super::{Epoch, FitOptions, History, TrainError, Trainer};
-use crate::callbacks::Progress;
+use crate::callbacks::{CallbackError, Progress};
 use crate::forward::Model;
 use crate::losses::AsTarget;
 use std::time::{Duration, Instant};
@@ -17,16 +17,21 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     ///
     /// # Errors
     /// A batch size of 0, no data, options that do not fit the data, a target that the loss cannot
-    /// take, a parameter without a gradient, a callback that failed. What was learned until then stays
+    /// take, a parameter without a gradient, a callback that failed, a checkpoint that does not fit. What was learned until then stays
     /// in the model, and what was seen in [`history`](Trainer::history).
     #[track_caller]
-    pub fn fit<D>(&mut self, data: &D, options: FitOptions<'_, D>) -> Result<History, TrainError>
+    pub fn fit<D>(&mut self, data: &D, mut options: FitOptions<'_, D>) -> Result<History, TrainError>
     where
         D: Dataset<T, Input = M::Input>,
         D::Target: AsTarget<T>,
     {
         let rows = check(data, &options)?;
         let weights = Weights::new(&options, data.len())?;
+        if let Some(path) = &options.resume {
+            let loaded = self.load_checkpoint(path);
+            loaded.map_err(|error| TrainError::Resume { error: CallbackError::from(error).into() })?;
+            options.initial_epoch = self.at.epochs_done;
+        }
         self.history = History::default();
         self.at.stop = false;
         (self.at.epochs, self.at.epochs_done) = (options.epochs, options.initial_epoch);

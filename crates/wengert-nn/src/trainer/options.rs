@@ -1,6 +1,7 @@
 //! How to fit.
 
 use super::TrainError;
+use std::path::{Path, PathBuf};
 
 /// How to [`fit`](crate::Trainer::fit): by default 1 epoch, batches of 32, no validation, seed 0.
 ///
@@ -20,6 +21,7 @@ pub struct FitOptions<'v, D> {
     pub(super) class_weights: Option<&'v [f64]>,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
+    pub(super) resume: Option<PathBuf>,
 }
 
 /// What to evaluate on after each epoch.
@@ -50,6 +52,7 @@ impl<D> Default for FitOptions<'_, D> {
             class_weights: None,
             seed: 0,
             shuffle: true,
+            resume: None,
         }
     }
 }
@@ -71,6 +74,31 @@ impl<'v, D> FitOptions<'v, D> {
     /// [`restore`](crate::Trainer::restore).
     pub fn initial_epoch(self, done: usize) -> Self {
         FitOptions { initial_epoch: done, ..self }
+    }
+
+    /// Goes on from a checkpoint, which a callback [`ModelCheckpoint`](crate::callbacks::ModelCheckpoint)
+    /// or [`Trainer::save_checkpoint`](crate::Trainer::save_checkpoint) has written, with the epoch after
+    /// it. With the trainer made as it was then, and the same options, data and number of `epochs`, all
+    /// bits are those of a training that has never stopped.
+    ///
+    /// ```
+    /// use wengert_nn::{datasets::TensorDataset, prelude::*};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// # let data = TensorDataset::new(Tensor::<f32>::arange(8).reshape(&[8, 1])?, Tensor::<f32>::ones(&[8, 1]))?;
+    /// // A program that may be killed at any moment, and run again.
+    /// let mut trainer = Trainer::new(Dense::<f32>::new(1, 1, &mut seeded(0)), Adam::new(0.1), MeanSquaredError::new())
+    ///     .callback(ModelCheckpoint::new(folder.join("{epoch:03}.safetensors")).keep_last(2));
+    /// let mut options = FitOptions::new().epochs(4);
+    /// if let Some(path) = Checkpoint::<f32>::latest(folder)? {
+    ///     options = options.resume(path);
+    /// }
+    /// trainer.fit(&data, options)?;
+    /// assert_eq!(Checkpoint::<f32>::latest(folder)?, Some(folder.join("004.safetensors")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(self, checkpoint: impl AsRef<Path>) -> Self {
+        FitOptions { resume: Some(checkpoint.as_ref().into()), ..self }
     }
 
     /// Rows a step.

@@ -2,8 +2,11 @@
 
 use super::Trainer;
 use crate::callbacks::trainer_state;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::forward::Model;
+use crate::module::Path as ModelPath;
 use crate::state::{State, StateError};
+use std::path::Path;
 use wengert::Float;
 
 impl<T: Float, M: Model<T>> Trainer<M, T> {
@@ -66,6 +69,44 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
             }
         }
         (self.at.steps, self.at.epochs_done) = (steps, epochs as usize);
+        Ok(())
+    }
+
+    /// The model's weights and the [`state`](Trainer::state).
+    pub fn checkpoint(&self) -> Checkpoint<T> {
+        Checkpoint::new(&self.model, self.state())
+    }
+
+    /// Writes the [`checkpoint`](Trainer::checkpoint) to a `.safetensors` file: at any moment, the file
+    /// is the old or the new one as a whole.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::save`].
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
+        self.checkpoint().save(path)
+    }
+
+    /// Takes back what [`save_checkpoint`](Trainer::save_checkpoint) or a
+    /// [`ModelCheckpoint`](crate::callbacks::ModelCheckpoint) has written: weights and state.
+    /// [`FitOptions::resume`](crate::FitOptions::resume) does it, and goes on with the next epoch.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::load`]; weights of another model, a state of another trainer. Nothing is
+    /// changed then.
+    pub fn load_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
+        let checkpoint = Checkpoint::load(path)?;
+        let before = self.state();
+        // Both must fit before anything is changed.
+        let mut weights = checkpoint.fit(&self.model)?.into_iter();
+        if let Err(error) = self.restore(checkpoint.state()) {
+            self.restore(&before).expect("it was this trainer's a moment ago");
+            return Err(CheckpointError::State { path: checkpoint.path().into(), error });
+        }
+        self.model.visit_mut(&ModelPath::root(), &mut |_, parameter| {
+            if let Some(weights) = weights.next().flatten() {
+                parameter.replace(weights);
+            }
+        });
         Ok(())
     }
 }

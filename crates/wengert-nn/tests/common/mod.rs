@@ -27,3 +27,9 @@ pub fn step<T: Float>(optimizer: &mut dyn Optimizer<T>, parameter: &mut Paramete
     let grads = gradients(parameter, gradient);
     optimizer.step(parameter, &grads).expect("the parameter has a gradient");
 }
+
+/// Writes a file anew: some systems write to the disk at once what is written over an old file.
+pub fn rewrite(path: &std::path::Path, bytes: &[u8]) {
+    std::fs::remove_file(path).expect("there is an old one");
+    std::fs::write(path, bytes).expect("it can be written");
+}
