@@ -37,6 +37,8 @@ pub use record::TraceOptions;
 pub use validate::TraceError;
 pub use verify::Verification;
 
+pub(crate) use explain::same_or_none;
+
 use crate::shape::Shape;
 use crate::stepper::Stepper;
 use crate::tape::NodeId;

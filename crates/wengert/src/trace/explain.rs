@@ -1,5 +1,6 @@
 //! A node's adjoint in four stages: the chain rule, the rules put in, the numbers put in, the value.
 
+use super::data::same;
 use super::describe::OPERANDS;
 use super::formula::{self, Symbols, short};
 use super::{Edge, EdgeId, Event, Shown, Trace, TraceNode};
@@ -345,17 +346,32 @@ impl Trace {
     pub fn diff(&self, from: usize, to: usize) -> Vec<(NodeId, Option<Tensor<f64>>, Option<Tensor<f64>>)> {
         let ids = (0..self.nodes().len() as u32).map(NodeId);
         ids.map(|id| (id, self.adjoint(id, from), self.adjoint(id, to)))
-            .filter(|(_, before, after)| before != after)
+            .filter(|(_, before, after)| !same_or_none(before.as_ref(), after.as_ref()))
             .collect()
     }
 
     /// The nodes whose value or adjoint differs from that in another trace of the same program.
     pub fn compare(&self, other: &Trace) -> Vec<NodeId> {
         let ids = (0..self.nodes().len().max(other.nodes().len()) as u32).map(NodeId);
-        let of = |trace: &Trace, id: NodeId| {
-            trace.nodes().get(id.index()).map(|node| (node.value.clone(), node.adjoint.clone()))
+        let same = |id: &NodeId| match (self.nodes().get(id.index()), other.nodes().get(id.index())) {
+            (Some(a), Some(b)) => {
+                let adjoints = match (&a.adjoint, &b.adjoint) {
+                    (Some(a), Some(b)) => a.same(b),
+                    (a, b) => a.is_none() && b.is_none(),
+                };
+                adjoints && a.value.same(&b.value)
+            }
+            _ => false,
         };
-        ids.filter(|&id| of(self, id) != of(other, id)).collect()
+        ids.filter(|id| !same(id)).collect()
+    }
+}
+
+/// As [`same`], where there may be nothing.
+pub(crate) fn same_or_none(a: Option<&Tensor<f64>>, b: Option<&Tensor<f64>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same(a, b),
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 
