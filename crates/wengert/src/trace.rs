@@ -32,7 +32,7 @@ pub use data::{
     Attributes, Check, Detail, Dtype, Edge, FORMAT, OpDoc, Recorded, Root, Shortened, Shown, Skip, TraceData,
     TraceNode, Verdict, Visit,
 };
-pub use explain::{Contribution, Explanation};
+pub use explain::{Change, Contribution, Explanation};
 pub use record::TraceOptions;
 pub use validate::TraceError;
 pub use verify::Verification;

@@ -31,6 +31,17 @@ pub struct Contribution {
     pub at: usize,
 }
 
+/// How the adjoint of a node differs between two times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The node.
+    pub node: NodeId,
+    /// Its adjoint at the one.
+    pub before: Option<Tensor<f64>>,
+    /// At the other.
+    pub after: Option<Tensor<f64>>,
+}
+
 /// How a node's adjoint comes about; of a tensor, one element of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
@@ -342,11 +353,11 @@ impl Trace {
         found
     }
 
-    /// The nodes whose adjoint or value differs between two times: before and after.
-    pub fn diff(&self, from: usize, to: usize) -> Vec<(NodeId, Option<Tensor<f64>>, Option<Tensor<f64>>)> {
+    /// The nodes whose adjoint differs between two times.
+    pub fn diff(&self, from: usize, to: usize) -> Vec<Change> {
         let ids = (0..self.nodes().len() as u32).map(NodeId);
-        ids.map(|id| (id, self.adjoint(id, from), self.adjoint(id, to)))
-            .filter(|(_, before, after)| !same_or_none(before.as_ref(), after.as_ref()))
+        ids.map(|node| Change { node, before: self.adjoint(node, from), after: self.adjoint(node, to) })
+            .filter(|change| !same_or_none(change.before.as_ref(), change.after.as_ref()))
             .collect()
     }
 
