@@ -135,6 +135,16 @@ impl Stepper {
         Stepper { trace, time: 0, breaks: Vec::new(), watches: Vec::new(), next_number: 1 }
     }
 
+    /// The same cursor over another trace of the same program, say with another value
+    /// ([`Trace::replay_with`]): with the breakpoints and watches of this one, after the same event, or at the same
+    /// time where the other trace has no such event.
+    #[must_use]
+    pub fn on(&self, trace: Arc<Trace>) -> Stepper {
+        let same = self.event().and_then(|event| trace.events().iter().position(|other| *other == event));
+        let time = same.map_or(self.time, |at| at + 1).min(trace.end());
+        Stepper { trace, time, ..self.clone() }
+    }
+
     /// The trace.
     pub fn trace(&self) -> &Arc<Trace> {
         &self.trace
@@ -373,7 +383,8 @@ impl Stepper {
         Some(Stop::Break(hit))
     }
 
-    fn is_at(&self, at: &Break) -> bool {
+    /// Whether the last event is one where a breakpoint stops.
+    pub fn is_at(&self, at: &Break) -> bool {
         let Some(event) = self.event() else { return false };
         let id = self.trace.subject(event);
         let node = self.trace.node(id);

@@ -33,6 +33,7 @@ pub use data::{
     TraceNode, Verdict, Visit,
 };
 pub use explain::{Change, Contribution, Explanation};
+pub use formula::short;
 pub use record::TraceOptions;
 pub use validate::TraceError;
 pub use verify::Verification;
@@ -165,6 +166,16 @@ impl Trace {
     /// The nodes, by id.
     pub fn nodes(&self) -> &[TraceNode] {
         &self.data.nodes
+    }
+
+    /// The ids of all nodes, in order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        (0..self.data.nodes.len()).map(|id| NodeId(id as u32))
+    }
+
+    /// The id of the node at a position, if there is one.
+    pub fn id(&self, index: usize) -> Option<NodeId> {
+        (index < self.data.nodes.len()).then_some(NodeId(index as u32))
     }
 
     /// One node.

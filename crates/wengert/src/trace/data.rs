@@ -4,6 +4,7 @@
 //! too large to be shown, and then say so. Nothing that can be derived is stored: events, running
 //! totals and pending counts follow from the sweep's visits.
 
+use super::formula::short;
 use crate::element::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -140,6 +141,25 @@ impl Shown {
         match self {
             Shown::Whole(x) => Some(x),
             Shown::Shortened(_) => None,
+        }
+    }
+
+    /// In a line: the number, few elements, or else shape and norm; six digits.
+    ///
+    /// ```
+    /// use wengert::{Tensor, trace::Shown};
+    /// assert_eq!(Shown::Whole(Tensor::scalar(1.0 / 3.0)).brief(), "0.333333");
+    /// assert_eq!(Shown::Whole(Tensor::ones(&[2])).brief(), "[1, 1]");
+    /// assert_eq!(Shown::Whole(Tensor::ones(&[4, 4])).brief(), "[4, 4] of norm 4");
+    /// ```
+    pub fn brief(&self) -> String {
+        match self {
+            Shown::Whole(x) if x.shape().is_empty() => short(x.item()),
+            Shown::Whole(x) if x.len() <= 6 => {
+                let numbers: Vec<String> = x.as_slice().iter().map(|&x| short(x)).collect();
+                format!("[{}]", numbers.join(", "))
+            }
+            other => format!("{:?} of norm {}", other.shape(), short(other.norm())),
         }
     }
 

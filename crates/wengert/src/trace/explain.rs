@@ -258,10 +258,7 @@ impl Trace {
         let Some(&event) = time.checked_sub(1).and_then(|i| self.events.get(i)) else {
             return "the beginning: nothing is computed yet".into();
         };
-        let one = |x: &Shown| match x {
-            Shown::Whole(x) if x.shape().is_empty() => short(x.item()),
-            other => brief(other),
-        };
+        let one = Shown::brief;
         match event {
             Event::Forward(id) => {
                 let node = self.node(id);
@@ -411,17 +408,6 @@ fn signed(x: f64) -> String {
 
 fn bracket(index: &[usize]) -> String {
     if index.is_empty() { String::new() } else { format!("{index:?}") }
-}
-
-/// A tensor in a line: its elements if they are few, else shape and norm.
-fn brief(x: &Shown) -> String {
-    match x {
-        Shown::Whole(x) if x.len() <= 6 => {
-            let numbers: Vec<String> = x.as_slice().iter().map(|&x| short(x)).collect();
-            format!("[{}]", numbers.join(", "))
-        }
-        other => format!("{:?} of norm {}", other.shape(), short(other.norm())),
-    }
 }
 
 /// Words and what is between them, in order.

@@ -93,8 +93,8 @@ impl Formulas {
     }
 }
 
-/// At most six digits.
-pub(crate) fn short(c: f64) -> String {
+/// A number in at most six digits: `0.333333`, `1e-12`.
+pub fn short(c: f64) -> String {
     if c == 0.0 || (1e-4..1e7).contains(&c.abs()) || !c.is_finite() {
         let rounded: f64 = format!("{c:.5e}").parse().unwrap_or(c);
         return rounded.to_string();
