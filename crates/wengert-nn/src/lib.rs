@@ -40,6 +40,7 @@ mod module;
 pub mod optimizers;
 mod progress;
 pub mod schedules;
+mod summary;
 mod trainer;
 
 pub use forward::{Forward, Layer, Model};
@@ -48,6 +49,7 @@ pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
+pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
 pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
 pub use wengert;
 pub use wengert_datasets as datasets;
@@ -63,7 +65,21 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 /// What most programs use: `use wengert_nn::prelude::*;`.
 pub mod prelude {
     pub use crate::callbacks::{Callback, ProgressBar};
-    pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
+    pub use crate::layers::{Activation, MultiHeadAttention, PositionalEncoding};
+    pub use crate::layers::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
+    pub use crate::layers::{AvgPool1d, Lambda, MaxPool1d};
+    pub use crate::layers::{BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RmsNorm};
+    pub use crate::layers::{
+        Bilinear, Dense, Dropout, Embedded, Embedding, Flatten, Prelu, Reshape, Upsample,
+    };
+    pub use crate::layers::{Conv1d, Conv2d, ConvTranspose2d, Residual, Sequential};
+    pub use crate::layers::{Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid};
+    pub use crate::layers::{Gru, Lstm, RecurrentOptions, RecurrentStates, Rnn};
+    pub use crate::layers::{
+        LogSoftmax, Mish, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+    };
+    pub use crate::layers::{TransformerDecoder, TransformerDecoderLayer};
+    pub use crate::layers::{TransformerEncoder, TransformerEncoderLayer};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
     pub use crate::optimizers::{

@@ -59,6 +59,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         optimizer: impl Optimizer<T> + 'static,
         loss: impl Loss<T> + 'static,
     ) -> Trainer<M, T> {
+        model.name_parameters();
         Trainer {
             model,
             optimizer: Box::new(optimizer),

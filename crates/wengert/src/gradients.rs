@@ -9,7 +9,7 @@ use crate::ops::{Leaf, Op};
 use crate::parameter::{Parameter, ParameterId};
 use crate::pool::Pool;
 use crate::tape::arena::Node;
-use crate::tape::{GradientTape, NodeId};
+use crate::tape::{GradientTape, NodeId, Update};
 use crate::tensor::Tensor;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -105,6 +105,8 @@ pub struct Gradients<T: Float = f32> {
     /// Scalar gradients as tensors, made when one is first asked for by reference.
     scalars: OnceLock<Vec<(NodeId, Tensor<T>)>>,
     home: Arc<Home<T>>,
+    /// What is to be done to running values.
+    pub(crate) updates: Vec<Update<T>>,
 }
 
 impl<T: Float> Gradients<T> {
@@ -123,6 +125,7 @@ impl<T: Float> Gradients<T> {
             kept: SmallVec::from_slice(kept),
             scalars: OnceLock::new(),
             home: tape.home.clone(),
+            updates: tape.updates_on_the_way_to(targets),
         }
     }
 
@@ -287,7 +290,8 @@ impl<T: Float> Source<T> for Parameter<T> {
         } else {
             gradients.adjoints.tensors.get(slot as usize).and_then(Option::as_ref)
         };
-        found.ok_or(NoGradient::NotOnPath)
+        let constant = !self.is_trainable();
+        found.ok_or(if constant { NoGradient::Constant } else { NoGradient::NotOnPath })
     }
 }
 

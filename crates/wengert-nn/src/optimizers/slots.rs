@@ -55,9 +55,13 @@ impl<T: Float> Slots<T> {
         grads: &Gradients<T>,
         f: impl Fn(T, T, [T; N]) -> (T, [T; N]) + Sync,
     ) -> Result<(), OptimizerError> {
-        if self.steps == 0 && !self.allow_unused {
-            refuse_unused(model, grads)?;
+        if self.steps == 0 {
+            model.name_parameters();
+            if !self.allow_unused {
+                refuse_unused(model, grads)?;
+            }
         }
+        model.update_state(grads);
         self.steps += 1;
         let (keep, decay) = match self.decoupled {
             true => (1.0 - self.learning_rate * self.weight_decay, 0.0),
@@ -103,6 +107,9 @@ impl<T: Float> Slot<T> {
 fn refuse_unused<T: Float>(model: &dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
     let mut unused = None;
     model.visit(&Path::root(), &mut |path, parameter| {
+        if !parameter.is_trainable() {
+            return;
+        }
         if let (None, Some(reason)) = (&unused, grads.why(parameter)) {
             unused = Some(OptimizerError::Unused { path: path.to_string(), reason });
         }
