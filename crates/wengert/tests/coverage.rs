@@ -95,6 +95,8 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.layer_calls",
             "tape.var_of",
             "tape.training",
+            "tape.find_not_finite",
+            "tape.each_value",
         ],
     ),
     (
