@@ -101,10 +101,8 @@ fn stepping() -> Result<(), Box<dyn std::error::Error>> {
     // What has arrived at the output's weighted inputs are its errors δ.
     let z = trace.find("output/add")?;
     let (a, delta) = (network.outputs.value(), s.adjoint(z).expect("it has arrived"));
-    let target = [1.0, 0.0];
-    for k in 0..2 {
-        let a = a.as_slice()[k];
-        assert!((delta.as_slice()[k] - (a - target[k]) * a * (1.0 - a)).abs() < 1e-12);
+    for ((a, delta), target) in a.as_slice().iter().zip(delta.as_slice()).zip([1.0, 0.0]) {
+        assert!((delta - (a - target) * a * (1.0 - a)).abs() < 1e-12);
     }
     // One node back, and it has not arrived.
     s.back_next();
