@@ -104,10 +104,12 @@ mod pool;
 pub mod real;
 mod recorded;
 mod shape;
+pub mod stepper;
 mod sweep;
 mod tape;
 mod tensor;
 mod tensor_ops;
+pub mod trace;
 mod var;
 
 pub use element::{Element, Float};

@@ -89,13 +89,13 @@ impl<T: Float> Slots<T> {
     where
         F: Fn(T, T, [T; N]) -> (T, [T; N]) + Sync,
     {
+        if self.steps == 0 && self.seen == 0 {
+            model.name_parameters();
+        }
         self.meet(model);
         let ready = self.batches == 1 || self.gather(model, grads);
-        if ready && self.steps == 0 {
-            model.name_parameters();
-            if !self.allow_unused {
-                self.refuse_unused(model, grads)?;
-            }
+        if ready && self.steps == 0 && !self.allow_unused {
+            self.refuse_unused(model, grads)?;
         }
         model.update_state(grads);
         if !ready {

@@ -76,6 +76,10 @@ impl<T: Float, C: Composed> Extension<T> for Whole<C> {
         Some(&self.0)
     }
 
+    fn define<'t>(&self, inputs: &[Var<'t, T>]) -> Option<Var<'t, T>> {
+        Some(self.0.define(inputs))
+    }
+
     fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], _: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>> {
         through(inputs, y_bar, |inputs| self.0.define(inputs))
     }

@@ -202,6 +202,16 @@ impl<T: Float> Arena<T> {
         }
     }
 
+    /// The same for operations on `f64`, without those that users added.
+    pub(crate) fn without_extensions(&self) -> Arena<f64> {
+        let Attributes { numbers, lists, indices } = &self.attributes;
+        Arena {
+            inherited: [numbers.len(), lists.len(), indices.len(), 0],
+            attributes: self.attributes.clone(),
+            ..Arena::new()
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn push(&mut self, node: Node<T>) -> NodeId {
         let id = self.nodes.len();
