@@ -53,7 +53,9 @@ impl Place {
         let parse = |line| {
             let mut event: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
             let fields = event.as_object_mut().expect("an object a line");
-            ["seconds", "fit_seconds", "step_ms", "resumed"].map(|time| fields.remove(time));
+            for time in ["seconds", "fit_seconds", "step_ms", "resumed"] {
+                fields.remove(time);
+            }
             event
         };
         out.lines().map(parse).collect()

@@ -34,6 +34,13 @@ impl<T: Float> Item<'_, T> {
         self.tensor.len() * self.dtype.bitsize() / 8
     }
 
+    /// As it would be read again.
+    pub(super) fn stored(&self) -> Stored<'static> {
+        let mut bytes = Vec::with_capacity(self.byte_len());
+        self.write(&mut bytes).expect("a vector takes all that is written");
+        Stored { dtype: self.dtype, shape: self.tensor.shape().to_vec(), bytes: bytes.into() }
+    }
+
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         fn all<T: Float, const N: usize>(
             x: &[T],
