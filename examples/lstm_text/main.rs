@@ -164,7 +164,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut trainer = Trainer::new(model, Adam::new(options.lr).clip_global_norm(1.0), loss)
         .schedule(OneCycle::new(options.lr, steps))
         .seed(options.seed)
-        .metric(Perplexity::new())
+        .metric(Perplexity::from_logits())
         .metric(Accuracy::new());
     trainer = match options.json {
         true => trainer.callback(report::JsonLines),
