@@ -104,7 +104,7 @@ fn the_writer_goes_on_where_it_was_stopped() {
 
 #[test]
 fn the_network_of_digits_learns() {
-    let events = Place::new("mnist_cnn").events(&["--epochs", "6", "--channels", "8"]);
+    let events = Place::new("mnist_cnn").events(&["--epochs", "10", "--channels", "8"]);
     let accuracy = events.last().unwrap()["test_accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.95, "{accuracy}");
 }
@@ -113,7 +113,20 @@ fn the_network_of_digits_learns() {
 fn the_writer_learns_a_rhyme() {
     let place = Place::new("lstm_text");
     std::fs::write(place.path("text"), "hickory dickory dock, ".repeat(50)).unwrap();
-    let args = ["--data", "text", "--epochs", "20", "--hidden", "32", "--passage", "22", "--length", "22"];
+    let args = [
+        "--data",
+        "text",
+        "--epochs",
+        "20",
+        "--batch-size",
+        "8",
+        "--hidden",
+        "32",
+        "--passage",
+        "22",
+        "--length",
+        "22",
+    ];
     let result = place.events(&args).pop().unwrap();
     let (start, text) = (result["start"].as_str().unwrap(), result["text"].as_str().unwrap());
     assert_eq!(format!("{start}{text}")[..38], "hickory dickory dock, ".repeat(3)[..38], "{result}");
