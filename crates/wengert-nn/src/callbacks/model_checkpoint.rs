@@ -34,8 +34,8 @@ pub struct ModelCheckpoint {
     best_only: bool,
     weights_only: bool,
     every: usize,
-    keep: usize,
-    /// What it has written, the oldest first.
+    keep: Option<usize>,
+    /// What it has written and may remove, the oldest first; the last file where all are kept.
     saved: Vec<PathBuf>,
 }
 
@@ -50,7 +50,7 @@ impl ModelCheckpoint {
             best_only: false,
             weights_only: false,
             every: 1,
-            keep: usize::MAX,
+            keep: None,
             saved: Vec::new(),
         }
     }
@@ -67,7 +67,7 @@ impl ModelCheckpoint {
         self
     }
 
-    /// Saves only after epochs that were better than all before.
+    /// Saves only after epochs that were better than all others after which it would have saved.
     pub fn save_best_only(self) -> Self {
         ModelCheckpoint { best_only: true, ..self }
     }
@@ -96,7 +96,7 @@ impl ModelCheckpoint {
     #[track_caller]
     pub fn keep_last(self, n: usize) -> Self {
         assert!(n > 0, "ModelCheckpoint: keep the last 0 files; it must be at least 1");
-        ModelCheckpoint { keep: n, ..self }
+        ModelCheckpoint { keep: Some(n), ..self }
     }
 
     /// The file that was written last.
@@ -127,14 +127,15 @@ impl<T: Float> Callback<T> for ModelCheckpoint {
     }
 
     fn on_epoch_end(&mut self, epoch: &Epoch, context: &mut Context<'_, T>) -> Result<(), CallbackError> {
-        // Best is kept up to date also where nothing is saved.
-        let better = !self.best_only || {
-            let value = self.quantity.read(epoch)?;
-            self.best.improves(value, self.quantity.is_better_up())
-        };
         let last = epoch.epoch >= context.epochs || context.is_stopped();
-        if !better || !(epoch.epoch.is_multiple_of(self.every) || last || self.best_only) {
+        if !epoch.epoch.is_multiple_of(self.every) && !last {
             return Ok(());
+        }
+        if self.best_only {
+            let value = self.quantity.read(epoch)?;
+            if !self.best.improves(value, self.quantity.is_better_up()) {
+                return Ok(());
+            }
         }
         let path = fill(&self.pattern, |name| match name {
             "epoch" => Some(Quantified::Count(epoch.epoch as u64)),
@@ -146,8 +147,11 @@ impl<T: Float> Callback<T> for ModelCheckpoint {
         let before = self.saved.clone();
         self.saved.retain(|saved| *saved != path);
         self.saved.push(path.clone());
-        let old = self.saved.len().saturating_sub(self.keep);
-        let old: Vec<PathBuf> = self.saved.drain(..old).collect();
+        let old = self.saved.len().saturating_sub(self.keep.unwrap_or(1));
+        let mut old: Vec<PathBuf> = self.saved.drain(..old).collect();
+        if self.keep.is_none() {
+            old.clear();
+        }
         if let Err(error) = self.save(&path, context) {
             self.saved = before;
             return Err(error);
