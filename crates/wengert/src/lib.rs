@@ -124,7 +124,7 @@ pub use ops::{
 pub use parameter::{Parameter, ParameterId};
 pub use rand;
 pub use shape::{Axes, MAX_AXES, Shape};
-pub use tape::{GradientTape, IntoValue, IntoVar, NodeId, Numbers, Results, Scope};
+pub use tape::{GradientTape, IntoValue, IntoVar, LayerCall, LayerScope, NodeId, Numbers, Results, Scope};
 pub use tensor::Tensor;
 pub use var::Var;
 

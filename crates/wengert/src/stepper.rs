@@ -5,7 +5,7 @@
 
 use crate::tape::NodeId;
 use crate::tensor::Tensor;
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Trace, same_or_none};
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,7 +115,8 @@ impl fmt::Display for Step {
 /// assert!(matches!(s.cont(), Stop::Break(_)), "its value appears");
 /// assert!(matches!(s.cont(), Stop::Break(_)), "the sweep visits it");
 /// assert_eq!(s.contributions_in(x.id()), (1, 2), "one of two contributions to x is in");
-/// s.back_next();
+/// s.back_next(); // to before the visit of sin,
+/// s.back_next(); // and of the product
 /// assert_eq!(s.adjoint(x.id()), None);
 /// # Ok::<(), wengert::trace::TraceError>(())
 /// ```
@@ -228,9 +229,10 @@ impl Stepper {
         Some(last)
     }
 
-    /// On until the scope of the present node is left; none at the end.
+    /// On until what comes next is outside the scope of the present node, by one node at least; to the end
+    /// where there is no scope. None at the end.
     pub fn finish(&mut self) -> Option<Step> {
-        let scope = self.scope_at(self.time + 1);
+        let scope = self.scope_at(self.time);
         let mut last = self.next()?;
         while self.scope_at(self.time + 1).is_some_and(|now| within(Some(now), scope.as_deref())) {
             last = self.next()?;
@@ -238,7 +240,7 @@ impl Stepper {
         Some(last)
     }
 
-    /// Back until the scope of the present node is left; none at the beginning.
+    /// Back until the scope of the present node is left, by one node at least; none at the beginning.
     pub fn back_finish(&mut self) -> Option<Step> {
         let scope = self.scope_at(self.time);
         let mut last = self.back_next()?;
@@ -370,7 +372,8 @@ impl Stepper {
     fn changed(&self, before: usize, after: usize) -> Option<Stop> {
         self.watches.iter().find_map(|(number, what)| {
             let (old, new) = (self.watched(what, before), self.watched(what, after));
-            (old != new).then(|| Stop::Watch(*number, old, new))
+            let changed = !same_or_none(old.as_ref(), new.as_ref());
+            changed.then_some(Stop::Watch(*number, old, new))
         })
     }
 
@@ -420,7 +423,9 @@ fn begins(event: Event) -> bool {
 fn within(scope: Option<String>, outer: Option<&str>) -> bool {
     match (scope, outer) {
         (Some(scope), Some(outer)) => {
-            scope == outer || scope.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+            outer.is_empty()
+                || scope == outer
+                || scope.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
         }
         _ => false,
     }

@@ -32,11 +32,13 @@ pub use data::{
     Attributes, Check, Detail, Dtype, Edge, FORMAT, OpDoc, Recorded, Root, Shortened, Shown, Skip, TraceData,
     TraceNode, Verdict, Visit,
 };
-pub use explain::{Contribution, Explanation};
+pub use explain::{Change, Contribution, Explanation};
 pub use formula::short;
 pub use record::TraceOptions;
 pub use validate::TraceError;
 pub use verify::Verification;
+
+pub(crate) use explain::same_or_none;
 
 use crate::shape::Shape;
 use crate::stepper::Stepper;

@@ -179,6 +179,15 @@ impl Shown {
         }
     }
 
+    /// Whether two are the same, to the bit; one NaN is as good as another.
+    pub fn same(&self, other: &Shown) -> bool {
+        match (self, other) {
+            (Shown::Whole(a), Shown::Whole(b)) => same(a, b),
+            (Shown::Shortened(a), Shown::Shortened(b)) => a == b,
+            _ => false,
+        }
+    }
+
     /// Whether all elements are finite.
     pub fn is_finite(&self) -> bool {
         match self {
@@ -207,6 +216,15 @@ impl fmt::Display for Shown {
             }
         }
     }
+}
+
+/// Whether two tensors are the same, to the bit; one NaN is as good as another.
+pub(crate) fn same(a: &Tensor<f64>, b: &Tensor<f64>) -> bool {
+    a.shape() == b.shape() && a.as_slice().iter().zip(b.as_slice()).all(|(&a, &b)| same_number(a, b))
+}
+
+pub(crate) fn same_number(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
 /// The formulas of an operation; see [`crate::trace`].

@@ -1,5 +1,6 @@
 //! A node's adjoint in four stages: the chain rule, the rules put in, the numbers put in, the value.
 
+use super::data::same;
 use super::describe::OPERANDS;
 use super::formula::{self, Symbols, short};
 use super::{Edge, EdgeId, Event, Shown, Trace, TraceNode};
@@ -28,6 +29,17 @@ pub struct Contribution {
     pub total: Option<Tensor<f64>>,
     /// When.
     pub at: usize,
+}
+
+/// How the adjoint of a node differs between two times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The node.
+    pub node: NodeId,
+    /// Its adjoint at the one.
+    pub before: Option<Tensor<f64>>,
+    /// At the other.
+    pub after: Option<Tensor<f64>>,
 }
 
 /// How a node's adjoint comes about; of a tensor, one element of it.
@@ -338,21 +350,36 @@ impl Trace {
         found
     }
 
-    /// The nodes whose adjoint or value differs between two times: before and after.
-    pub fn diff(&self, from: usize, to: usize) -> Vec<(NodeId, Option<Tensor<f64>>, Option<Tensor<f64>>)> {
+    /// The nodes whose adjoint differs between two times.
+    pub fn diff(&self, from: usize, to: usize) -> Vec<Change> {
         let ids = (0..self.nodes().len() as u32).map(NodeId);
-        ids.map(|id| (id, self.adjoint(id, from), self.adjoint(id, to)))
-            .filter(|(_, before, after)| before != after)
+        ids.map(|node| Change { node, before: self.adjoint(node, from), after: self.adjoint(node, to) })
+            .filter(|change| !same_or_none(change.before.as_ref(), change.after.as_ref()))
             .collect()
     }
 
     /// The nodes whose value or adjoint differs from that in another trace of the same program.
     pub fn compare(&self, other: &Trace) -> Vec<NodeId> {
         let ids = (0..self.nodes().len().max(other.nodes().len()) as u32).map(NodeId);
-        let of = |trace: &Trace, id: NodeId| {
-            trace.nodes().get(id.index()).map(|node| (node.value.clone(), node.adjoint.clone()))
+        let same = |id: &NodeId| match (self.nodes().get(id.index()), other.nodes().get(id.index())) {
+            (Some(a), Some(b)) => {
+                let adjoints = match (&a.adjoint, &b.adjoint) {
+                    (Some(a), Some(b)) => a.same(b),
+                    (a, b) => a.is_none() && b.is_none(),
+                };
+                adjoints && a.value.same(&b.value)
+            }
+            _ => false,
         };
-        ids.filter(|&id| of(self, id) != of(other, id)).collect()
+        ids.filter(|id| !same(id)).collect()
+    }
+}
+
+/// As [`same`], where there may be nothing.
+pub(crate) fn same_or_none(a: Option<&Tensor<f64>>, b: Option<&Tensor<f64>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same(a, b),
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 

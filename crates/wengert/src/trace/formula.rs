@@ -169,6 +169,13 @@ impl<'a> Sub for Formula<'a> {
 impl<'a> Mul for Formula<'a> {
     type Output = Formula<'a>;
     fn mul(self, b: Formula<'a>) -> Formula<'a> {
+        let part = self.all.0.borrow()[b.at].clone();
+        if let Part::Infix("/", one, x) = part
+            && (Formula { at: one, ..b }).is(1.0)
+        {
+            // Times one over x is over x.
+            return self.all.push(Part::Infix("/", self.at, x));
+        }
         match (self.is(1.0), b.is(1.0)) {
             (true, _) => b,
             (_, true) => self,
@@ -294,7 +301,7 @@ mod tests {
         assert_eq!(rule(Unary::Tanh, [0.0; 2]), "ȳ - ȳ · y · y");
         assert_eq!(rule(Unary::Sigmoid, [0.0; 2]), "ȳ · y - ȳ · y · y");
         assert_eq!(rule(Unary::Relu, [0.0; 2]), "ȳ · [y > 0]");
-        assert_eq!(rule(Unary::Ln, [0.0; 2]), "ȳ · (1 / x)");
+        assert_eq!(rule(Unary::Ln, [0.0; 2]), "ȳ / x");
         assert_eq!(rule(Unary::Square, [0.0; 2]), "ȳ · x · 2");
         assert_eq!(rule(Unary::Powi, [3.0, 0.0]), "ȳ · x² · 3");
         assert_eq!(unary(Unary::MinusFrom, [1.0, 0.0], &SYMBOLS), "-x + 1");

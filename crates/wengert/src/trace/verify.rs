@@ -1,7 +1,7 @@
 //! Whether a trace says what is true: its sums add up, its operations give these values again, and every
 //! rule agrees with differences of its operation alone.
 
-use super::data::{Check, Dtype, Shown, Verdict};
+use super::data::{Check, Dtype, Shown, Verdict, same_number};
 use super::{Trace, TraceError};
 use crate::tape::NodeId;
 use crate::tensor::Tensor;
@@ -298,6 +298,5 @@ fn direction(x: &Tensor<f64>, slot: usize) -> Tensor<f64> {
 
 fn first_difference(a: &Tensor<f64>, b: &Tensor<f64>) -> Option<(usize, f64, f64)> {
     let pairs = a.as_slice().iter().zip(b.as_slice()).enumerate();
-    let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-    pairs.map(|(place, (&a, &b))| (place, a, b)).find(|&(_, a, b)| !same(a, b))
+    pairs.map(|(place, (&a, &b))| (place, a, b)).find(|&(_, a, b)| !same_number(a, b))
 }
