@@ -1,0 +1,141 @@
+// The second view of the same selection: a drawing of the whole tape if it is small, else of the selected
+// node's neighbourhood, with scopes far from it as single boxes. Thousands of nodes are never laid out.
+
+const ALL_UP_TO = 50, FAN = 7, BOXES_AT_MOST = 150, HOPS = 2;
+const graph = { key: "", drawing: null };
+
+/** What is drawn: {boxes, links, left: how many nodes are not}. */
+function visiblePart(trace, centre) {
+  const near = new Map();
+  if (trace.nodes.length <= ALL_UP_TO) trace.nodes.forEach((node) => near.set(node.id, 0));
+  else {
+    let open = [centre.id];
+    near.set(centre.id, 0);
+    for (let hop = 1; hop <= HOPS; hop++) {
+      const next = [];
+      for (const id of open) {
+        const node = trace.nodes[id];
+        for (const list of [[...new Set(node.inputs)], [...new Set(node.uses.map(([use]) => use))]]) {
+          for (const other of list.slice(0, hop === 1 ? 12 : FAN)) {
+            if (near.has(other) || near.size >= BOXES_AT_MOST) continue;
+            near.set(other, hop);
+            next.push(other);
+          }
+        }
+      }
+      open = next;
+    }
+  }
+  const boxes = new Map(), keyOf = (id) => {
+    const node = trace.nodes[id];
+    if (near.has(id)) return `n${id}`;
+    return node.scope && trace.nodes.length <= 5000 ? `g${node.scope.split("/")[0]}` : null;
+  };
+  let left = 0;
+  for (const node of trace.nodes) {
+    const key = keyOf(node.id);
+    if (key?.startsWith("n")) boxes.set(key, { key, node, order: node.id });
+    else if (key && (boxes.has(key) || boxes.size < BOXES_AT_MOST)) {
+      const box = boxes.get(key) ?? { key, scope: node.scope.split("/")[0], count: 0, order: node.id, first: node };
+      box.count++;
+      boxes.set(key, box);
+    } else left++;
+  }
+  const links = [], seen = new Map();
+  for (const key of boxes.keys()) if (key.startsWith("n")) void 0;
+  for (const node of trace.nodes) {
+    const to = keyOf(node.id);
+    if (!boxes.has(to)) continue;
+    node.inputs.forEach((input, slot) => {
+      const from = keyOf(input);
+      if (!boxes.has(from) || from === to) return;
+      const plain = from.startsWith("n") && to.startsWith("n"), both = `${from} ${to}`;
+      if (!plain && seen.has(both)) return void seen.get(both).count++;
+      const link = { from, to, slot, node, input: trace.nodes[input], count: 1, plain };
+      seen.set(both, link);
+      links.push(link);
+    });
+  }
+  return { boxes: [...boxes.values()], links: links.slice(0, 400), left };
+}
+
+function renderGraph() {
+  const pane = byId("graph");
+  if (page.view === "tape") return void pane.replaceChildren();
+  const { trace } = page;
+  const centre = page.selected ?? trace.nodes[trace.roots[0]?.node ?? trace.nodes.length - 1];
+  if (!centre) return;
+  const key = trace.nodes.length <= ALL_UP_TO ? "all" : `${centre.id}`;
+  if (graph.key !== key || graph.trace !== trace) {
+    const part = visiblePart(trace, centre), size = layOut(part.boxes, part.links);
+    Object.assign(graph, { key, trace, ...part, size, moved: true });
+  }
+  const now = situation(), { size } = graph;
+  const zoom = Math.max(0.62, Math.min(1.15, (pane.clientWidth - 34) / size.width));
+  const svg = s("svg", { class: "drawing", viewBox: `0 0 ${size.width} ${size.height}`, width: size.width * zoom, height: size.height * zoom, role: "group", "aria-label": t("graph.label") },
+    s("defs", {}, ["plain", "hot"].map((kind) => s("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, s("path", { d: "M0 0L8 4L0 8z", class: `arrow ${kind}` })))),
+    graph.links.map((link) => drawLink(link, now)), graph.boxes.map((box) => drawBox(box, now)));
+  const focused = pane.contains(document.activeElement) ? document.activeElement.dataset.box : null;
+  const scroll = [pane.scrollLeft, pane.scrollTop];
+  pane.replaceChildren(h("p", { class: "note" }, graph.left || key !== "all" ? t("graph.part", { shown: graph.boxes.length, left: graph.left }) : t("graph.all"), " ", t("graph.table")), h("div", { class: "canvas" }, svg));
+  [pane.scrollLeft, pane.scrollTop] = scroll;
+  if (focused) pane.querySelector(`[data-box="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (page.selected) revealBox(pane, graph.boxes.find((box) => box.node === page.selected), zoom);
+}
+
+function revealBox(pane, box, zoom) {
+  if (!box) return;
+  const [x, y] = [box.x * zoom, box.y * zoom + 40];
+  if (x < pane.scrollLeft + 30 || x + BOX.width * zoom > pane.scrollLeft + pane.clientWidth - 30) pane.scrollLeft = x - pane.clientWidth / 2 + (BOX.width * zoom) / 2;
+  if (y < pane.scrollTop + 60 || y > pane.scrollTop + pane.clientHeight - 60) pane.scrollTop = y - pane.clientHeight / 2;
+}
+
+function drawBox(box, now) {
+  const { node, x, y } = box, top = y - box.height / 2, { trace, t: time } = page;
+  if (!node) {
+    return s("g", { class: "box group", transform: `translate(${x} ${top})`, role: "button", tabindex: -1, "aria-label": t("graph.scope", { name: clip(box.scope), count: box.count }), data: { box: box.key, first: box.first.id } },
+      s("rect", { width: BOX.width, height: box.height, rx: 8 }), s("text", { x: BOX.width / 2, y: 20, class: "label" }, clip(box.scope, 18)), s("text", { x: BOX.width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
+  }
+  const known = node.forwardAt <= time, adjoint = adjointAt(trace, node, time);
+  const text = (tensor) => (!tensor ? "" : isScalar(tensor) ? short(tensor.data[0]) : "‖" + short(normOf(tensor)) + "‖");
+  const state = [isLeaf(node) && "leaf", !known && "unknown", now.visited === node && "visited", now.receiver === node && "receiver", page.selected === node && "selected", now.reads.has(node.id) && "read", now.feeds.has(node.id) && "fed", node.replay === false && "fail"].filter(Boolean).join(" ");
+  const label = clip(node.name || node.op, 17), under = node.name && !isLeaf(node) ? clip(node.op, 10) : "";
+  return s("g", { class: `box ${state}`, transform: `translate(${x} ${top})`, role: "button", tabindex: node === (page.selected ?? graph.boxes[0].node) ? 0 : -1, "aria-label": `${nodeLabel(node)}, ${clip(node.op, 40)}, ${t("ins.value")} ${known ? text(node.value) : "–"}, ${t("ins.adjoint")} ${text(adjoint) || "–"}`, data: { box: box.key, node: node.id } },
+    s("rect", { width: BOX.width, height: box.height, rx: isLeaf(node) ? 4 : 10 }),
+    s("text", { x: 10, y: 19, class: "label" }, label), s("text", { x: BOX.width - 10, y: 19, class: "small end" }, under || `%${node.id}`),
+    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), s("text", { x: BOX.width - 10, y: 38, class: "a end" }, text(adjoint)));
+}
+
+function drawLink(link, now) {
+  const from = graph.boxes.find((box) => box.key === link.from), to = graph.boxes.find((box) => box.key === link.to);
+  const slots = link.plain ? link.node.inputs.length : 1, entry = to.y + (link.plain ? ((link.slot + 1) / (slots + 1) - 0.5) * to.height * 0.8 : 0);
+  const points = [[from.x + BOX.width, from.y], ...link.bends.flatMap((bend) => [[bend.x, bend.y], [bend.x + BOX.width, bend.y]]), [to.x - 1, entry]];
+  let d = `M${points[0]}`;
+  for (let i = 1; i < points.length; i++) {
+    const [a, b] = [points[i - 1], points[i]], mid = (a[0] + b[0]) / 2;
+    d += `C${mid} ${a[1]} ${mid} ${b[1]} ${b}`;
+  }
+  const edge = link.plain ? link.node.edges?.find((edge) => edge.slot === link.slot) : null, { t: time } = page;
+  const active = edge && now.event?.edge === edge, done = edge && !edge.skip && edge.at <= time;
+  const state = active ? "hot" : done ? "done" : link.node === page.selected || link.input === page.selected ? "near" : "";
+  const local = edge && !edge.skip && edge.firstAt <= time && isScalar(edge.local) ? short(edge.local.data[0]) : link.count > 1 ? `×${link.count}` : "";
+  const [px, py] = [to.x - 9, entry];
+  return s("g", { class: `link ${state}` }, s("path", { d, "marker-end": `url(#arrow-${active ? "hot" : "plain"})` }), local ? s("text", { x: px, y: py - 4, class: "small end" }, local) : null);
+}
+
+function listenToGraph() {
+  const pane = byId("graph");
+  const choose = (element) => element && selectNode(page.trace.nodes[Number(element.dataset.node ?? element.dataset.first)]);
+  pane.addEventListener("click", (event) => choose(event.target.closest("[data-box]")));
+  pane.addEventListener("keydown", (event) => {
+    const element = event.target.closest("[data-box]");
+    if (!element || event.ctrlKey || event.metaKey || event.altKey) return;
+    const all = [...graph.boxes].sort((a, b) => a.order - b.order), i = all.findIndex((box) => box.key === element.dataset.box);
+    const next = { ArrowDown: all[i + 1], ArrowUp: all[i - 1] }[event.key];
+    if (event.key === "Enter" || event.key === " ") choose(element);
+    else if (next) pane.querySelector(`[data-box="${CSS.escape(next.key)}"]`)?.focus();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
