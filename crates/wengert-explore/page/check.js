@@ -36,7 +36,8 @@ function fits(trace, edge) {
   if (!edge.local?.data || !upstream?.data || !product?.data) return null;
   const spread = (tensor, i) => tensor.data[tensor.data.length === 1 ? 0 : i];
   const expected = product.data.map((_, i) => trace.math.mul0(spread(upstream, i), spread(edge.local, i)));
-  return near(trace, expected, product.data, expected);
+  // A rule may be rounded otherwise: ȳ·y - ȳ·y² is the difference of numbers as large as ȳ.
+  return near(trace, expected, product.data, [...expected, ...upstream.data]);
 }
 
 /** Equal up to some roundings of the largest of `scale`. */

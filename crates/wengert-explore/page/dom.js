@@ -19,4 +19,4 @@ const m = (tag, ...children) => build(document.createElementNS(MATHML, tag), {},
 const byId = (id) => document.getElementById(id);
 
 /** A name from the trace, which may be long or run from right to left. */
-const nameOf = (node, length = 60) => h("bdi", { class: "name", title: node.name ? clip(node.name, 400) : null }, node.name ? clip(node.name, length) : `%${node.id}`);
+const nameOf = (node, length = 60) => h("bdi", { class: node.name ? "name" : "name plain", title: node.name ? clip(node.name, 400) : null }, node.name ? clip(node.name, length) : `%${node.id}`);

@@ -12,16 +12,22 @@ function equation(trace, node, time, element) {
   const line = (key, left, ...content) => h("div", { class: "stage" }, h("span", { class: "which" }, t(key)), h("span", { class: "formula" }, left ? [left, h("span", { class: "op" }, " = ")] : h("span", { class: "op" }, "= "), content));
   const partial = (top, below) => m("mfrac", m("mrow", m("mo", "∂"), m("mi", clip(top, 18))), m("mrow", m("mo", "∂"), m("mi", clip(below, 18))));
   const symbolic = ({ edge }) => (edge ? m("math", partial(root, nodeLabel(edge.consumer)), m("mo", "·"), partial(nodeLabel(edge.consumer), label)) : m("math", partial(root, label)));
-  const rules = ({ edge }) => (!edge ? t("eq.seed") : withNames(edge.consumer.doc?.rules?.[edge.slot] ?? "", edge.consumer) || `${bar(nodeLabel(edge.consumer))} · ∂`);
+  const rules = ({ edge }) => (!edge ? t("eq.seed") : ruleOf(edge));
   const numbers = (part) => numbersOfTerm(trace, part, time, element);
   const now = adjointAt(trace, node, time);
   const total = !now ? h("span", { class: "none" }, t("eq.pending")) : isScalar(now) ? num(now.data[0], "a") : now.data ? num(now.data[element], "a") : brief(now, "a");
   const place = node.value?.data?.length > 1 ? ` ${placeText(node.value, element)}` : "";
   return h("section", { class: "card equation" }, h("h3", {}, t("eq.title")),
     line("eq.chain", m("math", partial(root, label)), join(shown.map(symbolic))),
-    line("eq.rules", h("span", { class: "a" }, bar(label)), join(shown.map(rules))),
-    line("eq.numbers", place ? h("span", { class: "a" }, bar(label) + place) : null, join(shown.map((part, i) => (i < received ? numbers(part) : "?")))),
+    line("eq.rules", h("span", { class: "a" }, barred(label)), join(shown.map(rules))),
+    line("eq.numbers", place ? h("span", { class: "a" }, barred(label), place) : null, join(shown.map((part, i) => (i < received ? numbers(part) : "?")))),
     line("eq.value", null, total, received < parts.length && now ? h("span", { class: "note" }, " ", t("eq.sofar", { k: received, of: parts.length })) : null));
+}
+
+/** The rule of an edge with names put in. */
+function ruleOf({ consumer, slot }) {
+  const parts = formula(consumer.doc?.rules?.[slot] ?? "", consumer);
+  return parts.length ? parts : [barred(nodeLabel(consumer)), " · ∂"];
 }
 
 /** One contribution with its numbers, at one element if it is a tensor. */
@@ -32,7 +38,7 @@ function numbersOfTerm(trace, { edge, delta }, time, element) {
   if (sum) return sum.slice(0, 6).map(([u, v], i) => (i ? " + " : "(") + (v === null ? inBrackets(u) : `${inBrackets(u)} · ${inBrackets(v)}`)).join("") + (sum.length > 6 ? ` + … (${t("eq.more", { count: sum.length - 6 })}))` : ")");
   if (edge.local?.data && upstream?.data && !edge.raw) return `${inBrackets(at(upstream, element))} · ${inBrackets(at(edge.local, element))}`;
   if (edge.delta?.data) return inBrackets(at(edge.delta, element));
-  return numbersIn(edge.consumer.doc?.rules?.[edge.slot] ?? "", edge.consumer, time, element);
+  return numbersIn(edge.consumer.doc?.rules?.[edge.slot] ?? "", edge.consumer, time);
 }
 
 /** The products (or summands) whose sum is the contribution's element, for matrix products and undone broadcasts. */
@@ -62,14 +68,14 @@ function sumsBehind(trace, edge, element, upstream) {
 
 /** How the value came about, with names and with numbers. */
 function forwardEquation(node) {
-  const formula = node.doc?.forward;
-  if (!formula || isLeaf(node)) return null;
-  const named = withNames(formula, node), scalar = node.value?.data?.length === 1 && node.inputs.every((id) => page.trace.nodes[id].value?.data?.length === 1);
-  const right = formula.slice(formula.indexOf("=") + 1).trim();
+  const text = node.doc?.forward;
+  if (!text || isLeaf(node)) return null;
+  const named = withNames(text, node), scalar = node.value?.data?.length === 1 && node.inputs.every((id) => page.trace.nodes[id].value?.data?.length === 1);
+  const right = text.slice(text.indexOf("=") + 1).trim();
   const reads = node.inputs.every((id) => named.includes(nodeLabel(page.trace.nodes[id])));
   const where = reads ? null : h("div", { class: "where note" }, t("eq.where", { list: node.inputs.map((id, slot) => `${node.inputs.length === 1 ? "x" : ["a", "b"][slot] ?? "c" + (slot + 1)} = ${nodeLabel(page.trace.nodes[id])}`).join(", ") }));
   return h("section", { class: "card equation" }, h("h3", {}, t("eq.forward")),
-    h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.formula")), h("span", { class: "formula" }, named)), where,
+    h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.formula")), h("span", { class: "formula" }, formula(text, node))), where,
     scalar && reads ? h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.numbers")), h("span", { class: "formula" }, h("span", { class: "op" }, "= "), numbersIn(right, node, page.t))) : null,
     node.value?.data?.length === 1 ? h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.value")), h("span", { class: "formula" }, h("span", { class: "op" }, "= "), num(node.value.data[0], "v"))) : null);
 }

@@ -16,7 +16,7 @@ function sentence(trace, time) {
     const { input } = edge, k = receivedAt(input, time);
     Object.assign(values, {
       input: nodeLabel(input), rule: node.doc?.rules?.[edge.slot] ?? "", upstream: say(adjointAt(trace, node, time)),
-      local: say(edge.local), raw: say(edge.raw), delta: say(edge.delta), axes: edge.axes.join(", "),
+      local: say(edge.local), product: say(edge.raw ?? edge.delta), delta: say(edge.delta), axes: edge.axes.join(", "),
       from: edge.raw ? shapeText(edge.raw.shape) : "", to: edge.delta ? shapeText(edge.delta.shape) : "",
     });
     if (kind === Kind.SKIP) values.reason = t("skip." + edge.skip);
@@ -31,22 +31,27 @@ function sentence(trace, time) {
   return t("say." + KIND_NAMES[kind], values);
 }
 
-/** Text in the notation of the documentation with the node's names (or numbers) in place of a, b, x, y. */
+/** The documentation's notation in parts: strings, and {label, adjoint} where a node stands for a, b, x, y or ȳ. */
 function substitute(text, node, put) {
-  if (!text) return "";
-  const labels = new Map();
-  node.inputs.forEach((id, slot) => labels.set(["a", "b"][slot] ?? "c" + (slot + 1), put(page.trace.nodes[id])));
-  if (node.inputs.length === 1) labels.set("x", put(page.trace.nodes[node.inputs[0]]));
-  labels.set("y", put(node)).set("y" + BAR, put(node, true));
-  (node.attrs.numbers ?? []).slice(0, 2).forEach((c, i) => labels.set(["c", "d"][i], short(c)));
-  return text.normalize("NFD").replace(/(?<![\p{Ll}\p{Lu}\p{Nd}_])(y\u0304|x|y|a|b|c\d*|d)(?![\p{Ll}\p{Lu}\p{Nd}_\u0304])/gu, (symbol) => labels.get(symbol) ?? symbol).normalize("NFC");
+  if (!text) return [];
+  const parts = new Map(), at = (id) => page.trace.nodes[id];
+  node.inputs.forEach((id, slot) => parts.set(["a", "b"][slot] ?? "c" + (slot + 1), put(at(id))));
+  if (node.inputs.length === 1) parts.set("x", put(at(node.inputs[0])));
+  parts.set("y", put(node)).set("y" + BAR, put(node, true));
+  (node.attrs.numbers ?? []).slice(0, 2).forEach((c, i) => parts.set(["c", "d"][i], short(c)));
+  const symbol = /(?<![\p{Ll}\p{Lu}\p{Nd}_])(y\u0304|x|y|a|b|c\d*|d)(?![\p{Ll}\p{Lu}\p{Nd}_\u0304])/u;
+  return text.normalize("NFD").split(symbol).map((part, i) => (i % 2 ? parts.get(part) ?? part : part.normalize("NFC"))).filter((part) => part !== "");
 }
-const withNames = (text, node) => substitute(text, node, (other, adjoint) => (adjoint ? bar(nodeLabel(other)) : nodeLabel(other)));
-const numbersIn = (text, node, time, element) => substitute(text, node, (other, adjoint) => {
+const inWords = (parts) => parts.map((part) => (typeof part === "string" ? part : part.adjoint ? bar(part.label) : part.label)).join("");
+const labelled = (other, adjoint) => ({ label: nodeLabel(other), adjoint });
+
+/** A formula with the names of the nodes in it, as text; or as elements, with a bar over what is an adjoint. */
+const withNames = (text, node) => inWords(substitute(text, node, labelled));
+const formula = (text, node) => substitute(text, node, labelled).map((part) => (typeof part === "string" ? part : part.adjoint ? barred(part.label) : part.label));
+const barred = (label) => h("span", { class: "bar", "aria-label": bar(label), role: "img" }, label);
+const numbersIn = (text, node, time) => inWords(substitute(text, node, (other, adjoint) => {
   const tensor = adjoint ? adjointAt(page.trace, other, time) : other.value;
   if (!tensor) return "?";
-  if (!tensor.data) return shapeText(tensor.shape);
-  if (tensor.data.length === 1) return inBrackets(tensor.data[0]);
-  return shapeText(tensor.shape);
-});
+  return isScalar(tensor) ? inBrackets(tensor.data[0]) : shapeText(tensor.shape);
+}));
 const inBrackets = (x) => (x < 0 || Object.is(x, -0) ? `(${short(x)})` : short(x));

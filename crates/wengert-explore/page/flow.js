@@ -7,15 +7,19 @@ const POINTS_AT_MOST = 48;
 function strongestPath(trace, node) {
   const path = [];
   for (let at = node; at && path.length <= trace.nodes.length; ) {
-    path.unshift(at);
-    let best = null, most = -1;
-    for (const { edge, delta } of at.incoming) {
-      const size = edge ? normOf(delta) : -0.5;
-      if (edge && (size > most || Number.isNaN(size))) [best, most] = [edge.consumer, size];
-    }
-    at = best;
+    path.push(at);
+    at = at.strongest ??= strongestConsumer(at);
   }
-  return path;
+  return path.reverse();
+}
+
+function strongestConsumer(node) {
+  let best = null, most = -1;
+  for (const { edge, delta } of node.incoming) {
+    const size = edge ? normOf(delta) : 0;
+    if (edge && (size > most || Number.isNaN(size))) [best, most] = [edge.consumer, size];
+  }
+  return best;
 }
 
 /** Where the path begins if nothing that has an adjoint is selected: the leaf farthest from the root. */
@@ -30,14 +34,11 @@ function defaultLeaf(trace) {
   return best;
 }
 
-const flowState = { trace: null, node: null, path: [] };
-
 function renderFlow() {
   const { trace, t: time } = page, pane = byId("flow");
-  const node = page.selected?.incoming.length ? page.selected : (flowState.trace === trace && flowState.node) || defaultLeaf(trace);
+  const node = page.selected?.incoming.length ? page.selected : (trace.farthest ??= defaultLeaf(trace));
   if (!node) return void pane.replaceChildren(h("h2", {}, t("flow.title")), h("p", { class: "note" }, t("flow.none")));
-  if (flowState.trace !== trace || flowState.node !== node) Object.assign(flowState, { trace, node, path: strongestPath(trace, node) });
-  const { path } = flowState;
+  const path = strongestPath(trace, node);
   const shown = path.length <= POINTS_AT_MOST ? path : Array.from({ length: POINTS_AT_MOST }, (_, i) => path[Math.round((i * (path.length - 1)) / (POINTS_AT_MOST - 1))]);
   const logs = shown.map((node) => logOf(normOf(adjointAt(trace, node, time))));
   const all = shown.map((node) => logOf(normOf(node.adjoint))).filter(Number.isFinite);

@@ -1,7 +1,7 @@
 // The second view of the same selection: a drawing of the whole tape if it is small, else of the selected
 // node's neighbourhood, with scopes far from it as single boxes. Thousands of nodes are never laid out.
 
-const ALL_UP_TO = 50, FAN = 7, BOXES_AT_MOST = 150, HOPS = 2;
+const ALL_UP_TO = 50, SCOPES_UP_TO = 500, FAN = 7, BOXES_AT_MOST = 150, HOPS = 2;
 const graph = { key: "", drawing: null };
 
 /** What is drawn: {boxes, links, left: how many nodes are not}. */
@@ -26,37 +26,36 @@ function visiblePart(trace, centre) {
       open = next;
     }
   }
-  const boxes = new Map(), keyOf = (id) => {
-    const node = trace.nodes[id];
-    if (near.has(id)) return `n${id}`;
-    return node.scope && trace.nodes.length <= 5000 ? `g${node.scope.split("/")[0]}` : null;
-  };
-  let left = 0;
-  for (const node of trace.nodes) {
-    const key = keyOf(node.id);
-    if (key?.startsWith("n")) boxes.set(key, { key, node, order: node.id });
-    else if (key && (boxes.has(key) || boxes.size < BOXES_AT_MOST)) {
-      const box = boxes.get(key) ?? { key, scope: node.scope.split("/")[0], count: 0, order: node.id, first: node };
-      box.count++;
-      boxes.set(key, box);
-    } else left++;
+  // Of a large tape only the scopes that the neighbourhood touches are drawn.
+  const touched = new Set();
+  for (const id of near.keys()) for (const other of [...trace.nodes[id].inputs, ...trace.nodes[id].uses.map(([use]) => use)]) touched.add(other);
+  const drawn = trace.nodes.length <= SCOPES_UP_TO ? trace.nodes : [...new Set([...near.keys(), ...touched])].sort((a, b) => a - b).map((id) => trace.nodes[id]);
+  const boxes = new Map(), keys = new Map();
+  let inside = 0;
+  for (const node of drawn) {
+    const key = near.has(node.id) ? `n${node.id}` : node.scope ? `g${node.scope.split("/")[0]}` : null;
+    if (!key || (!boxes.has(key) && !near.has(node.id) && boxes.size >= BOXES_AT_MOST)) continue;
+    const box = boxes.get(key) ?? (near.has(node.id) ? { key, node, order: node.id } : { key, scope: node.scope.split("/")[0], count: 0, order: node.id, first: node });
+    if (!box.node) box.count++;
+    boxes.set(key, box);
+    keys.set(node.id, key);
+    inside++;
   }
   const links = [], seen = new Map();
-  for (const key of boxes.keys()) if (key.startsWith("n")) void 0;
-  for (const node of trace.nodes) {
-    const to = keyOf(node.id);
-    if (!boxes.has(to)) continue;
+  for (const node of drawn) {
+    const to = keys.get(node.id);
+    if (!to) continue;
     node.inputs.forEach((input, slot) => {
-      const from = keyOf(input);
-      if (!boxes.has(from) || from === to) return;
-      const plain = from.startsWith("n") && to.startsWith("n"), both = `${from} ${to}`;
+      const from = keys.get(input);
+      if (!from || from === to) return;
+      const plain = near.has(input) && near.has(node.id), both = `${from} ${to}`;
       if (!plain && seen.has(both)) return void seen.get(both).count++;
       const link = { from, to, slot, node, input: trace.nodes[input], count: 1, plain };
       seen.set(both, link);
       links.push(link);
     });
   }
-  return { boxes: [...boxes.values()], links: links.slice(0, 400), left };
+  return { boxes: [...boxes.values()], links: links.slice(0, 400), left: trace.nodes.length - inside, at: boxes };
 }
 
 function renderGraph() {
@@ -73,7 +72,7 @@ function renderGraph() {
   const now = situation(), { size } = graph;
   const zoom = Math.max(0.62, Math.min(1.15, (pane.clientWidth - 34) / size.width));
   const svg = s("svg", { class: "drawing", viewBox: `0 0 ${size.width} ${size.height}`, width: size.width * zoom, height: size.height * zoom, role: "group", "aria-label": t("graph.label") },
-    s("defs", {}, ["plain", "hot"].map((kind) => s("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, s("path", { d: "M0 0L8 4L0 8z", class: `arrow ${kind}` })))),
+    s("defs", {}, ["plain", "hot"].map((kind) => s("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { d: "M0 0L8 4L0 8z", class: `arrow ${kind}` })))),
     graph.links.map((link) => drawLink(link, now)), graph.boxes.map((box) => drawBox(box, now)));
   const focused = pane.contains(document.activeElement) ? document.activeElement.dataset.box : null;
   const scroll = [pane.scrollLeft, pane.scrollTop];
@@ -93,21 +92,21 @@ function revealBox(pane, box, zoom) {
 function drawBox(box, now) {
   const { node, x, y } = box, top = y - box.height / 2, { trace, t: time } = page;
   if (!node) {
-    return s("g", { class: "box group", transform: `translate(${x} ${top})`, role: "button", tabindex: -1, "aria-label": t("graph.scope", { name: clip(box.scope), count: box.count }), data: { box: box.key, first: box.first.id } },
-      s("rect", { width: BOX.width, height: box.height, rx: 8 }), s("text", { x: BOX.width / 2, y: 20, class: "label" }, clip(box.scope, 18)), s("text", { x: BOX.width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
+    return s("g", { class: "box group", transform: `translate(${x} ${top})`, role: "button", tabindex: -1, data: { box: box.key, first: box.first.id } },
+      s("rect", { width: BOX.width, height: box.height, rx: 8 }), s("text", { x: BOX.width / 2, y: 20, class: "label" }, clip(box.scope, 18)), " ", s("text", { x: BOX.width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
   }
   const known = node.forwardAt <= time, adjoint = adjointAt(trace, node, time);
   const text = (tensor) => (!tensor ? "" : isScalar(tensor) ? short(tensor.data[0]) : "‖" + short(normOf(tensor)) + "‖");
   const state = [isLeaf(node) && "leaf", !known && "unknown", now.visited === node && "visited", now.receiver === node && "receiver", page.selected === node && "selected", now.reads.has(node.id) && "read", now.feeds.has(node.id) && "fed", node.replay === false && "fail"].filter(Boolean).join(" ");
   const label = clip(node.name || node.op, 17), under = node.name && !isLeaf(node) ? clip(node.op, 10) : "";
-  return s("g", { class: `box ${state}`, transform: `translate(${x} ${top})`, role: "button", tabindex: node === (page.selected ?? graph.boxes[0].node) ? 0 : -1, "aria-label": `${nodeLabel(node)}, ${clip(node.op, 40)}, ${t("ins.value")} ${known ? text(node.value) : "–"}, ${t("ins.adjoint")} ${text(adjoint) || "–"}`, data: { box: box.key, node: node.id } },
+  return s("g", { class: `box ${state}`, transform: `translate(${x} ${top})`, role: "button", tabindex: node === (page.selected ?? graph.boxes[0].node) ? 0 : -1, data: { box: box.key, node: node.id } },
     s("rect", { width: BOX.width, height: box.height, rx: isLeaf(node) ? 4 : 10 }),
-    s("text", { x: 10, y: 19, class: "label" }, label), s("text", { x: BOX.width - 10, y: 19, class: "small end" }, under || `%${node.id}`),
-    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), s("text", { x: BOX.width - 10, y: 38, class: "a end" }, text(adjoint)));
+    s("text", { x: 10, y: 19, class: "label" }, label), " ", s("text", { x: BOX.width - 10, y: 19, class: "small end" }, under || `%${node.id}`), " ",
+    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), " ", s("text", { x: BOX.width - 10, y: 38, class: "a end" }, text(adjoint)));
 }
 
 function drawLink(link, now) {
-  const from = graph.boxes.find((box) => box.key === link.from), to = graph.boxes.find((box) => box.key === link.to);
+  const from = graph.at.get(link.from), to = graph.at.get(link.to);
   const slots = link.plain ? link.node.inputs.length : 1, entry = to.y + (link.plain ? ((link.slot + 1) / (slots + 1) - 0.5) * to.height * 0.8 : 0);
   const points = [[from.x + BOX.width, from.y], ...link.bends.flatMap((bend) => [[bend.x, bend.y], [bend.x + BOX.width, bend.y]]), [to.x - 1, entry]];
   let d = `M${points[0]}`;

@@ -34,7 +34,7 @@ function heatmap(title, tensor, { pick = null, picked = -1, grid = null, classNa
   const stats = statistics(tensor);
   const caption = h("figcaption", {}, h("b", {}, title), " ", h("span", { class: "shape" }, tensor.shape.length ? tensor.shape.join("×") : t("map.scalar")), tensor.data?.length === 1 ? null : h("span", { class: "range" }, rangeText(stats)));
   const figure = (...content) => h("figure", { class: "map " + className }, caption, ...content);
-  if (!tensor.data) return figure(h("p", { class: "note" }, t("map.shortened", { first: tensor.summary.first.map(short).join(", "), last: tensor.summary.last.map(short).join(", ") })));
+  if (!tensor.data) return figure(h("p", { class: "note" }, t("map.shortened", { first: tensor.summary.first.map((x) => short(x)).join(", "), last: tensor.summary.last.map((x) => short(x)).join(", ") })));
   if (tensor.data.length === 0) return figure(h("p", { class: "note" }, t("map.empty")));
   const scale = Math.max(Math.abs(stats.min), Math.abs(stats.max)) || 1;
   const [rows, columns] = grid ?? gridOf(tensor);
@@ -50,8 +50,8 @@ const rangeText = (stats) => {
 function printed(title, tensor, rows, columns, scale, pick, picked) {
   const cell = (i) => {
     const x = tensor.data[i], colour = Number.isFinite(x) ? diverging(x / scale) : null;
-    const content = num(x);
-    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(0, picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${exact(x)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
+    const content = num(x, "", 3);
+    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(0, picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${short(x, 3)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
     if (colour) {
       td.style.backgroundColor = rgb(colour);
       td.style.color = inkOn(colour);

@@ -7,7 +7,7 @@ function renderInspector() {
   else content.push(...nodeCards(trace, node, time));
   const pane = byId("inspector"), focus = focusPath(pane), top = pane.scrollTop;
   keepAttached(pane, content.filter(Boolean));
-  pane.scrollTop = top;
+  if (top) pane.scrollTop = top;
   focus?.();
 }
 
@@ -41,7 +41,7 @@ function nodeCards(trace, node, time) {
   if (page.element >= Math.max(1, size)) page.element = 0;
   const pick = size > 1 ? (index) => { page.element = index; render(); } : null;
   const picked = size > 1 ? page.element : -1;
-  const reason = why(trace, node, time);
+  const reason = why(trace, node, time), waiting = node.adjoint && receivedAt(node, time) < node.incoming.length;
   const scalars = node.value?.data?.length === 1;
   const tile = (name, tensor, key) => h("div", { class: "tile " + name }, h("span", { class: "caption" }, t(key)), tensor ? num(tensor.data[0], name) : h("span", { class: "none" }, "–"), tensor ? h("span", { class: "digits" }, exact(tensor.data[0])) : null);
   return [
@@ -53,12 +53,13 @@ function nodeCards(trace, node, time) {
         toggle("act.watch", "w", page.watches.has(node.id), () => toggleWatch(node)),
         toggle("act.follow", "f", page.follow, () => { page.follow = !page.follow; followEvent(); render(); }))),
     scalars ? h("div", { class: "tiles" }, tile("v", known ? node.value : null, "ins.value"), tile("a", adjoint, "ins.adjoint")) : null,
-    reason ? h("p", { class: "card why" }, h("b", {}, t("why.title")), " ", reason) : null,
+    !scalars && known ? h("div", { class: "card maps" }, heatmap(t("ins.value"), node.value, { pick, picked, grid: pictureGrid(node), className: "v" }), adjoint ? heatmap(t("ins.adjoint"), adjoint, { pick, picked, grid: pictureGrid(node), className: "a" }) : null) : null,
+    reason ? (waiting ? h("p", { class: "waiting note" }, reason) : h("p", { class: "card why" }, h("b", {}, t("why.title")), " ", reason)) : null,
     replayCard(node, time),
     time > trace.forwardEnd ? equation(trace, node, time, page.element) : null,
     contributions(trace, node, time),
     known ? forwardEquation(node) : null,
-    !scalars && known ? h("div", { class: "card maps" }, heatmap(t("ins.value"), node.value, { pick, picked, grid: pictureGrid(node), className: "v" }), adjoint ? heatmap(t("ins.adjoint"), adjoint, { pick, picked, grid: pictureGrid(node), className: "a" }) : null, edgeMaps(trace, node, time)) : null,
+    edgeMaps(trace, node, time),
     isLeaf(node) ? changeCard(node) : null,
     known ? tryCard() : null,
     sourceCard(trace, node),
@@ -87,7 +88,7 @@ function contributions(trace, node, time) {
   const row = ({ edge, delta, at }, k) => {
     const arrived = k < received, visited = edge && edge.firstAt <= time;
     const cells = edge
-      ? [linkTo(edge.consumer, edge), brief(edge.consumer.visitAt <= time ? adjointAt(trace, edge.consumer, time) : null, "a"), visited ? (edge.local ? brief(edge.local) : h("span", { class: "rule" }, withNames(edge.consumer.doc?.rules?.[edge.slot] ?? "", edge.consumer) || t("ins.rule"))) : brief(null)]
+      ? [linkTo(edge.consumer, edge), brief(edge.consumer.visitAt <= time ? adjointAt(trace, edge.consumer, time) : null, "a"), visited ? (edge.local ? brief(edge.local) : h("span", { class: "rule" }, ruleOf(edge))) : brief(null)]
       : [t("ins.seed"), "", ""];
     if (widened) cells.push(edge?.raw && at - 2 < time && at - 1 <= time ? brief(edge.raw) : brief(null));
     const contributed = edge ? time > edge.firstAt : arrived;
@@ -105,9 +106,13 @@ const linkTo = (node, edge) => h("button", { type: "button", class: "link", oncl
 function edgeMaps(trace, node, time) {
   const event = time ? trace.events[time - 1] : null;
   const edge = event?.edge && event.edge.input === node && !event.edge.skip ? event.edge : node.incoming[receivedAt(node, time) - 1]?.edge;
-  if (!edge || edge.firstAt > time) return null;
+  if (!edge || edge.firstAt > time || node.value?.data?.length === 1 && edge.consumer.value?.data?.length === 1) return null;
   const from = nodeLabel(edge.consumer);
-  return [edge.local ? heatmap(t("ins.localof", { from }), edge.local) : null, edge.raw && time > edge.firstAt ? heatmap(t("ins.rawof", { from, axes: edge.axes.join(", ") }), edge.raw) : null, time > edge.firstAt ? heatmap(t("ins.deltaof", { from }), edge.delta, { grid: pictureGrid(node) }) : null];
+  const contributed = time > edge.firstAt;
+  if (!edge.local && !contributed) return null;
+  return h("div", { class: "card maps" }, edge.local ? heatmap(t("ins.localof", { from }), edge.local) : null,
+    edge.raw && contributed ? heatmap(t("ins.rawof", { from, axes: edge.axes.join(", ") }), edge.raw) : null,
+    contributed ? heatmap(t("ins.deltaof", { from }), edge.delta, { grid: pictureGrid(node) }) : null);
 }
 
 function sourceCard(trace, node) {

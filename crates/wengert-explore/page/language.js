@@ -6,7 +6,8 @@ const language = { now: "en" };
 /** The text of a key. */
 function t(key, values = {}) {
   const text = LANGUAGES[language.now][key] ?? STRINGS_EN[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const counted = text.replace(/\{(\w+)\|([^|]*)\|((?:[^{}]|\{\w+\})*)\}/g, (_, name, one, many) => (values[name] === 1 ? one : many));
+  return counted.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
 /** Fills in the texts of the page's frame: data-t for content, data-t-label and data-t-title for attributes. */

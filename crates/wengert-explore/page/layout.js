@@ -2,7 +2,7 @@
 // path, long edges cut at layers, order by mean place of the neighbours, heights as near to them as gaps allow.
 // Only ever given what fits on a screen.
 
-const BOX = { width: 138, height: 48, gapX: 64, gapY: 16, bend: 10 };
+const BOX = { width: 128, height: 48, gapX: 50, gapY: 16, bend: 10 };
 
 /** boxes: [{key, order, leaf}], links: [{from, to}] by key; sets x, y of boxes and points of links. */
 function layOut(boxes, links) {

@@ -217,7 +217,7 @@ function start() {
   byId("small").checked = true;
   listen();
   page.trace = original;
-  if (original.nodes.length <= ALL_UP_TO && innerWidth >= 1500) page.view = "both";
+  if (original.nodes.length <= 20 && innerWidth >= 1700) page.view = "both";
   byId("main").dataset.view = page.view;
   for (const name of ["tape", "graph", "both"]) byId("view-" + name).setAttribute("aria-pressed", String(name === page.view));
   const link = location.hash;

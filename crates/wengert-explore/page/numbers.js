@@ -3,14 +3,14 @@
 const MINUS = "\u2212";
 const signed = (text) => text.replace(/-/g, MINUS);
 
-/** Five digits, as people write them. */
-function short(x) {
+/** Five digits (or so many), as people write them. */
+function short(x, digits = 5) {
   if (Number.isNaN(x)) return "NaN";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : MINUS + "∞";
   if (x === 0) return "0";
   const a = Math.abs(x);
-  if (a >= 1e-4 && a < 1e6) return signed(String(Number(x.toPrecision(5))));
-  return signed(Number(x.toPrecision(5)).toExponential().replace("e+", "e"));
+  if (a >= 1e-4 && a < 1e6) return signed(String(Number(x.toPrecision(digits))));
+  return signed(Number(x.toPrecision(digits)).toExponential().replace("e+", "e"));
 }
 
 /** The fewest digits that read back as the same number. */
@@ -26,7 +26,7 @@ function exact(x, dtype = page.trace.dtype) {
 }
 
 /** A number in the page: short, with all digits for those who point at it, and for tests. */
-const num = (x, className = "") => h("span", { class: `num ${className}`, title: exact(x), data: { v: Object.is(x, -0) ? "-0" : String(x) } }, short(x));
+const num = (x, className = "", digits = 5) => h("span", { class: `num ${className}`, title: exact(x), data: { v: Object.is(x, -0) ? "-0" : String(x) } }, short(x, digits));
 
 const shapeText = (shape) => `[${shape.join(", ")}]`;
 

@@ -47,18 +47,18 @@ function settle() {
 function quizCard() {
   const { question: { edge, index, answer, before, given, state }, right, total } = page.quiz;
   const tensor = edge.input.value?.data?.length > 1, place = tensor ? placeText(edge.input.value, index) : "";
-  const name = bar(nodeLabel(edge.input)) + place;
+  const name = bar(nodeLabel(edge.input)) + place, shown = [barred(nodeLabel(edge.input)), place];
   const score = h("span", { class: "score" }, t("quiz.score", { right, total }));
   const values = { name, from: nodeLabel(edge.consumer) };
   if (state === "open") {
     const input = h("input", { id: "quiz-answer", type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": t("quiz.answer") });
     return h("section", { class: "card quiz", id: "quizcard" }, h("h3", {}, t("quiz.title"), score), h("p", {}, before === undefined ? t("quiz.first", values) : t("quiz.next", { ...values, before: short(before) })),
-      h("p", { class: "formula" }, withNames(edge.consumer.doc?.rules?.[edge.slot] ?? "", edge.consumer)),
-      h("form", { onsubmit: (event) => { event.preventDefault(); answerQuiz(input.value); } }, h("span", { class: "formula" }, `${name} = `), input, h("button", { type: "submit", class: "primary" }, t("quiz.check")), h("button", { type: "button", onclick: () => { page.quiz.question.state = "shown"; settle(); } }, t("quiz.show"))));
+      h("p", { class: "formula" }, ruleOf(edge)),
+      h("form", { onsubmit: (event) => { event.preventDefault(); answerQuiz(input.value); } }, h("span", { class: "formula" }, shown, " = "), input, h("button", { type: "submit", class: "primary" }, t("quiz.check")), h("button", { type: "button", onclick: () => { page.quiz.question.state = "shown"; settle(); } }, t("quiz.show"))));
   }
   const term = numbersOfTerm(page.trace, { edge, delta: edge.delta }, page.t, index);
   const working = before === undefined ? `${term} = ${short(answer)}` : `${inBrackets(before)} + ${term} = ${short(answer)}`;
-  return h("section", { class: `card quiz ${state}`, id: "quizcard" }, h("h3", {}, t("quiz." + state, { given: given === null ? "" : short(given) }), score), h("p", { class: "formula", role: "status" }, `${name} = ${working}`),
+  return h("section", { class: `card quiz ${state}`, id: "quizcard" }, h("h3", {}, t("quiz." + state, { given: given === null ? "" : short(given) }), score), h("p", { class: "formula", role: "status" }, shown, ` = ${working}`),
     h("button", { type: "button", id: "quiz-next", class: "primary", onclick: () => { page.quiz.question = null; goTo(edge.at); } }, t("quiz.continue")));
 }
 

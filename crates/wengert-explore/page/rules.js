@@ -58,15 +58,17 @@ function rulesOf(m) {
     tanh: [(x) => m.tanh(x), (x, y, g) => sub(g, mul(mul(g, y), y))],
     asinh: [(x) => library("asinh", x), (x, y, g) => mul0(g, divide(library("hypot", x, 1), 1)), false],
     atanh: [
-      (x) => mul(0.5, sub(m.ln_1p(x), m.ln_1p(-x))),
+      (x) => mul(0.5, sub(library("log1p", x), library("log1p", -x))),
       (x, y, g) => mul0(g, divide(oneMinusSquare(x), 1)),
+      false,
     ],
     acosh: [
       (x) => {
         const above = sub(x, 1);
-        return m.ln_1p(add(above, mul(m.sqrt(above), m.sqrt(add(x, 1)))));
+        return library("log1p", add(above, mul(m.sqrt(above), m.sqrt(add(x, 1)))));
       },
       (x, y, g) => mul0(g, divide(mul(m.sqrt(plus(x, -1)), m.sqrt(plus(x, 1))), 1)),
+      false,
     ],
     sigmoid: [(x) => m.sigmoid(x), (x, y, g) => sub(mul(g, y), mul(mul(g, y), y))],
     log_sigmoid: [(x) => -m.softplus(-x), (x, y, g) => mul0(g, m.sigmoid(-x))],

@@ -130,7 +130,7 @@ function statistics(tensor) {
   s.mean /= s.count - s.nans - s.infinities;
   return s;
 }
-const normOf = (tensor) => statistics(tensor)?.norm ?? NaN;
+const normOf = (tensor) => (isScalar(tensor) ? Math.abs(tensor.data[0]) : (statistics(tensor)?.norm ?? NaN));
 
 /** The node that a text means: a name, "%12" or "12". */
 function findNode(trace, text) {

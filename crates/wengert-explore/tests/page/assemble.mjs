@@ -7,8 +7,12 @@ const crate = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, crate), "utf8");
 const parts = [...read("src/html.rs").matchAll(/include_str!\("\.\.\/page\/(.*?\.js)"\)/g)].map((found) => found[1]);
 
-export const style = read("page/style.css");
-export const script = `(() => {\n"use strict";\n${parts.map((name) => read("page/" + name)).join("")}})();\n`;
+const withoutComments = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line && !line.startsWith("//") && !line.startsWith("/**")).map((line) => line + "\n").join("");
+
+export const texts = parts.filter((name) => name.startsWith("strings.")).map((name) => Buffer.byteLength(withoutComments(read("page/" + name)))).reduce((a, b) => a + b);
+const SPACES = [[": ", ":"], ["; ", ";"], [" {", "{"], ["{ ", "{"], [" }", "}"], [", ", ","], [",\n", ","], ["{\n", "{"], [";\n", ";"]];
+export const style = SPACES.reduce((text, [from, to]) => text.replaceAll(from, to), read("page/style.css").split("\n").map((line) => line.trim()).join("\n"));
+export const script = `(() => {\n"use strict";\n${parts.map((name) => withoutComments(read("page/" + name))).join("")}})();\n`;
 
 export function assemble(trace) {
   const json = typeof trace === "string" ? trace : JSON.stringify(trace);
