@@ -43,10 +43,10 @@ function renderFlow() {
   const logs = shown.map((node) => logOf(normOf(adjointAt(trace, node, time))));
   const all = shown.map((node) => logOf(normOf(node.adjoint))).filter(Number.isFinite);
   const low = Math.floor(Math.min(0, ...all) - 0.2), high = Math.ceil(Math.max(0, ...all) + 0.2);
-  const step = 66, left = 44, width = left + step * shown.length, height = 126;
+  const step = 66, left = 58, width = left + step * shown.length, height = 126;
   const y = (log) => 12 + ((high - Math.max(low, Math.min(high, log))) / (high - low)) * 76, x = (i) => left + step / 2 + i * step;
   const every = Math.max(1, Math.ceil((high - low) / 5)), grid = [];
-  for (let log = low; log <= high; log += every) grid.push(s("line", { x1: left, x2: width, y1: y(log), y2: y(log), class: log === 0 ? "zero" : "rule" }), s("text", { x: left - 8, y: y(log) + 4, class: "small end" }, log === 0 ? "1" : `1e${signed(String(log))}`));
+  for (let log = Math.ceil(low / every) * every; log <= high; log += every) grid.push(s("line", { x1: left, x2: width, y1: y(log), y2: y(log), class: log === 0 ? "zero" : "rule" }), s("text", { x: left - 8, y: y(log) + 4, class: "small end" }, log === 0 ? "1" : `1e${signed(String(log))}`));
   const parts = shown.map((node, i) => {
     const known = Number.isFinite(logs[i]), saturated = saturation(node);
     const gain = i && known && path.length === shown.length ? gainOf(trace, shown[i - 1], node, time) : null;

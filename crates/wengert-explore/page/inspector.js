@@ -43,7 +43,7 @@ function nodeCards(trace, node, time) {
   const picked = size > 1 ? page.element : -1;
   const reason = why(trace, node, time), waiting = node.adjoint && receivedAt(node, time) < node.incoming.length;
   const scalars = node.value?.data?.length === 1;
-  const tile = (name, tensor, key) => h("div", { class: "tile " + name }, h("span", { class: "caption" }, t(key)), tensor ? num(tensor.data[0], name) : h("span", { class: "none" }, "–"), tensor ? h("span", { class: "digits" }, exact(tensor.data[0])) : null);
+  const tile = (name, tensor, key) => h("div", { class: "tile " + name }, h("span", { class: "caption" }, t(key)), tensor ? num(tensor.data[0], short(tensor.data[0]).length > 9 ? name + " long" : name) : h("span", { class: "none" }, "–"), tensor ? h("span", { class: "digits" }, exact(tensor.data[0])) : null);
   return [
     h("header", { class: "card nodehead" },
       h("div", { class: "named" }, h("h2", {}, nameOf(node, 80)), h("span", { class: "id" }, `%${node.id} · `, h("bdi", {}, clip(node.op, 40)), ` · ${shapeText(node.shape)}`), badge(node, time)),

@@ -45,7 +45,11 @@ function followEvent() {
 
 function revealSelected() {
   if (page.view === "graph") return;
-  const row = page.selected ? tape.rowOf.get(page.selected.id) ?? 0 : 0;
+  if (!page.selected && tape.focus >= 0) {
+    tape.focus = -1;
+    arrangeRows();
+  }
+  const row = page.selected ? rowFor(page.selected) : 0;
   tape.cursor = row;
   if (page.selected) revealRow(row);
   else byId("tape").scrollTop = 0;

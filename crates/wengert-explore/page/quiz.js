@@ -52,13 +52,13 @@ function quizCard() {
   const values = { name, from: nodeLabel(edge.consumer) };
   if (state === "open") {
     const input = h("input", { id: "quiz-answer", type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": t("quiz.answer") });
-    return h("section", { class: "card quiz", id: "quizcard" }, h("h3", {}, t("quiz.title"), score), h("p", {}, before === undefined ? t("quiz.first", values) : t("quiz.next", { ...values, before: short(before) })),
+    return h("section", { class: "card quiz", id: "quizcard" }, h("h2", {}, t("quiz.title"), score), h("p", {}, before === undefined ? t("quiz.first", values) : t("quiz.next", { ...values, before: short(before) })),
       h("p", { class: "formula" }, ruleOf(edge)),
       h("form", { onsubmit: (event) => { event.preventDefault(); answerQuiz(input.value); } }, h("span", { class: "formula" }, shown, " = "), input, h("button", { type: "submit", class: "primary" }, t("quiz.check")), h("button", { type: "button", onclick: () => { page.quiz.question.state = "shown"; settle(); } }, t("quiz.show"))));
   }
   const term = numbersOfTerm(page.trace, { edge, delta: edge.delta }, page.t, index);
   const working = before === undefined ? `${term} = ${short(answer)}` : `${inBrackets(before)} + ${term} = ${short(answer)}`;
-  return h("section", { class: `card quiz ${state}`, id: "quizcard" }, h("h3", {}, t("quiz." + state, { given: given === null ? "" : short(given) }), score), h("p", { class: "formula", role: "status" }, shown, ` = ${working}`),
+  return h("section", { class: `card quiz ${state}`, id: "quizcard" }, h("h2", {}, t("quiz." + state, { given: given === null ? "" : short(given) }), score), h("p", { class: "formula", role: "status" }, shown, ` = ${working}`),
     h("button", { type: "button", id: "quiz-next", class: "primary", onclick: () => { page.quiz.question = null; goTo(edge.at); } }, t("quiz.continue")));
 }
 

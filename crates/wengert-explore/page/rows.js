@@ -4,8 +4,8 @@
 const LANES_AT_MOST = 10;
 
 /** {kind: "group" | "node" | "more", level, ...} for what is not collapsed. */
-function buildRows(trace, collapsed, unfolded) {
-  const tree = groupByScope(trace), rows = [];
+function buildRows(trace, collapsed, unfolded, focus) {
+  const tree = (trace.tree ??= groupByScope(trace)), rows = [];
   const walk = (children, level) => {
     for (let i = 0; i < children.length; i++) {
       const child = children[i];
@@ -17,10 +17,18 @@ function buildRows(trace, collapsed, unfolded) {
       rows.push({ kind: "group", level, group: child, open });
       if (open) walk(child.children, level + 1);
       const alike = repeats(children, i);
-      if (alike > 1 && !unfolded.has(child.key)) {
-        rows.push({ kind: "more", level, group: child, count: alike, from: children[i + 1], to: children[i + alike] });
-        i += alike;
+      if (alike <= 1 || unfolded.has(child.key)) continue;
+      // The one with the focus is shown between those before and those after it.
+      const end = i + alike, shown = children.findIndex(({ first, last }, j) => j > i && j <= end && first <= focus && focus <= last);
+      const fold = (from, to) => from <= to && rows.push({ kind: "more", level, group: child, count: to - from + 1, from: children[from], to: children[to] });
+      fold(i + 1, shown < 0 ? end : shown - 1);
+      if (shown >= 0) {
+        const group = children[shown], open = !collapsed.has(group.key);
+        rows.push({ kind: "group", level, group, open });
+        if (open) walk(group.children, level + 1);
+        fold(shown + 1, end);
       }
+      i = end;
     }
   };
   walk(tree.children, 1);

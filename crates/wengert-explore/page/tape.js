@@ -1,7 +1,7 @@
 // The tape as a treegrid: only the rows in sight are in the page, so that 5,000 cost what 50 do.
 
 const ROW = 30, LANE = 11;
-const tape = { rows: [], first: 0, last: 0, collapsed: new Set(), unfolded: new Set(), rowOf: new Map(), cursor: 0 };
+const tape = { rows: [], first: 0, last: 0, collapsed: new Set(), unfolded: new Set(), rowOf: new Map(), cursor: 0, focus: -1 };
 
 function buildTape() {
   const { trace } = page, grid = byId("grid");
@@ -19,7 +19,7 @@ function buildTape() {
 
 /** After a group is opened or closed. */
 function arrangeRows() {
-  tape.rows = buildRows(page.trace, tape.collapsed, tape.unfolded);
+  tape.rows = buildRows(page.trace, tape.collapsed, tape.unfolded, tape.focus);
   tape.rowOf = new Map();
   for (const row of tape.rows) {
     const { kind, node, group, to, from } = row;
@@ -141,6 +141,16 @@ function drawLanes(node, now) {
   if (own && own.until > node.id && own.lane < LANES_AT_MOST) parts.push(s("path", { d: `M${x(lane)} ${middle}V${ROW}`, class: `lane l${lane % 5}${hot(node.id)}` }));
   const shape = isLeaf(node) ? s("rect", { x: x(lane) - 3.5, y: middle - 3.5, width: 7, height: 7, rx: 1.5, class: "point" }) : s("circle", { cx: x(lane), cy: middle, r: now.visited === node ? 5.5 : 4, class: "point" });
   return s("svg", { class: "lanes", width: tape.gutter, height: ROW, "aria-hidden": "true" }, parts, shape);
+}
+
+/** The node's row; among repeated scopes, the node's own is unfolded. */
+function rowFor(node) {
+  const row = () => tape.rows[tape.rowOf.get(node.id) ?? 0];
+  if (row().kind === "more") {
+    tape.focus = node.id;
+    arrangeRows();
+  }
+  return row().index;
 }
 
 /** Brings the node's row into sight. */
