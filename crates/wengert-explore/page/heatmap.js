@@ -13,7 +13,7 @@ function diverging(x) {
 }
 const rgb = (c) => `rgb(${c.join(",")})`;
 const luminance = (c) => c.map((v) => ((v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-const inkOn = (c) => (luminance(c) > 0.2 ? "#101216" : "#ffffff");
+const inkOn = (c) => (luminance(c) > 0.179 ? "#000000" : "#ffffff");
 
 /** Rows and columns: leading axes are stacked; a vector is a row, or the picture that it is known to be. */
 function gridOf(tensor) {

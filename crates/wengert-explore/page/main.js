@@ -212,6 +212,7 @@ function start() {
   } catch (error) {
     byId("title").textContent = t("frame.unreadable");
     byId("sentence").textContent = String(error.message ?? error);
+    document.documentElement.dataset.ready = "no";
     return;
   }
   const { original } = page;

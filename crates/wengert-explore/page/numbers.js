@@ -36,7 +36,7 @@ function brief(tensor, className = "") {
   if (isScalar(tensor)) return num(tensor.data[0], className);
   const s = statistics(tensor);
   return h("span", { class: `tensor ${className}`, title: shapeText(tensor.shape) },
-    h("span", { class: "shape" }, tensor.shape.join("×") || "1"), h("span", { class: "norm" }, "‖·‖ ", num(s.norm)));
+    h("span", { class: "shape" }, tensor.shape.join("×") || "1"), h("span", { class: "norm" }, "‖", num(s.norm, "", 4), "‖"));
 }
 
 const logOf = (norm) => (norm > 0 && Number.isFinite(norm) ? Math.log10(norm) : norm === 0 ? -Infinity : NaN);

@@ -1,6 +1,6 @@
 // The tape as a treegrid: only the rows in sight are in the page, so that 5,000 cost what 50 do.
 
-const ROW = 30, LANE = 11;
+const ROW = 30, LANE = 11, ROWS_ON_PAPER = 2000;
 const tape = { rows: [], first: 0, last: 0, collapsed: new Set(), unfolded: new Set(), rowOf: new Map(), cursor: 0, focus: -1 };
 
 function buildTape() {
@@ -26,7 +26,7 @@ function arrangeRows() {
     if (kind === "node") tape.rowOf.set(node.id, row.index);
     else for (let id = kind === "more" ? from.first : group.first, end = kind === "more" ? to.last : group.last; id <= end; id++) if (!tape.rowOf.has(id) || kind === "more" || !row.open) tape.rowOf.set(id, row.index);
   }
-  tape.cursor = Math.min(tape.cursor, tape.rows.length - 1);
+  tape.cursor = Math.max(0, Math.min(tape.cursor, tape.rows.length - 1));
   tape.body.style.height = `${tape.rows.length * ROW}px`;
   byId("grid").setAttribute("aria-rowcount", tape.rows.length + 1);
   renderTape();
@@ -35,13 +35,15 @@ function arrangeRows() {
 function renderTape() {
   if (page.view === "graph") return;
   const pane = byId("tape"), height = pane.clientHeight || 600;
-  const first = Math.max(0, Math.floor(pane.scrollTop / ROW) - 6), last = Math.min(tape.rows.length, Math.ceil((pane.scrollTop + height) / ROW) + 6);
+  // On paper all rows are in sight.
+  const first = tape.printing ? 0 : Math.max(0, Math.floor(pane.scrollTop / ROW) - 6);
+  const last = Math.min(tape.rows.length, tape.printing ? ROWS_ON_PAPER : Math.ceil((pane.scrollTop + height) / ROW) + 6);
   const focused = tape.body.contains(document.activeElement);
   Object.assign(tape, { first, last });
   const now = situation();
   const shown = tape.rows.slice(first, last).map((row) => drawRow(row, now));
   // The cursor's row stays in the page, so that Tab finds it.
-  if (tape.cursor < first || tape.cursor >= last) {
+  if (tape.rows.length && (tape.cursor < first || tape.cursor >= last)) {
     const row = drawRow(tape.rows[tape.cursor], now);
     tape.cursor < first ? shown.unshift(row) : shown.push(row);
   }
@@ -178,6 +180,10 @@ function toggleRow(row) {
 
 function listenToTape() {
   const pane = byId("tape");
+  for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => {
+    tape.printing = printing;
+    renderTape();
+  });
   pane.addEventListener("scroll", () => {
     const first = Math.floor(pane.scrollTop / ROW), last = Math.ceil((pane.scrollTop + pane.clientHeight) / ROW);
     if (first < tape.first || last > tape.last) renderTape();

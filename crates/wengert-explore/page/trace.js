@@ -107,10 +107,10 @@ const nodeLabel = (node) => (node.name ? clip(node.name) : `%${node.id}`);
 const clip = (text, length = 60) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
 const isLeaf = (node) => node.inputs.length === 0;
 
-/** Minimum, maximum, mean, L2 norm and counts of what is unusual. */
-function statistics(tensor) {
-  if (!tensor) return null;
-  if (!tensor.data) return { ...tensor.summary, count: elements(tensor.shape) };
+/** Minimum, maximum, mean, L2 norm and counts of what is unusual; tensors never change, so once is enough. */
+const statistics = (tensor) => tensor && (tensor.statistics ??= tensor.data ? measure(tensor) : { ...tensor.summary, count: elements(tensor.shape) });
+
+function measure(tensor) {
   const s = { min: Infinity, max: -Infinity, mean: 0, norm: 0, zeros: 0, nans: 0, infinities: 0, count: tensor.data.length };
   let peak = 0;
   for (const x of tensor.data) {
@@ -126,7 +126,7 @@ function statistics(tensor) {
   }
   // Scaled, so that squares neither overflow nor vanish.
   if (peak > 0) for (const x of tensor.data) if (Number.isFinite(x)) s.norm += (x / peak) ** 2;
-  s.norm = Math.sqrt(s.norm) * peak;
+  s.norm = s.nans ? NaN : s.infinities ? Infinity : Math.sqrt(s.norm) * peak;
   s.mean /= s.count - s.nans - s.infinities;
   return s;
 }

@@ -106,7 +106,8 @@ fn hash(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut result = String::from("sha256-");
     for three in Sha256::digest(text).chunks(3) {
-        let bits = three.iter().enumerate().fold(0, |bits, (i, &byte)| bits | u32::from(byte) << (16 - 8 * i));
+        let bits =
+            three.iter().enumerate().fold(0, |bits, (i, &byte)| bits | u32::from(byte) << (16 - 8 * i));
         for i in 0..4 {
             let digit = DIGITS[(bits >> (18 - 6 * i)) as usize & 63] as char;
             result.push(if i <= three.len() { digit } else { '=' });
@@ -128,7 +129,8 @@ mod tests {
     fn the_policy_names_what_stands_between_the_tags() {
         let page = page("{}", "");
         for (tag, text) in [("<style>", STYLE.as_str()), ("<script>", SCRIPT.as_str())] {
-            let inside = page.split_once(tag).and_then(|(_, rest)| rest.split_once("</")).map(|(inside, _)| inside);
+            let inside =
+                page.split_once(tag).and_then(|(_, rest)| rest.split_once("</")).map(|(inside, _)| inside);
             assert_eq!(inside, Some(text), "{tag} ends early");
             assert!(page.contains(&hash(text)));
         }
