@@ -22,10 +22,11 @@ function sentence(trace, time) {
     if (kind === Kind.SKIP) values.reason = t("skip." + edge.skip);
     if (kind === Kind.ACCUMULATE) {
       Object.assign(values, { after: say(adjointAt(trace, input, time)), before: k > 1 ? say(totalsOf(trace, input)[k - 2]) : "", k, of: input.incoming.length });
-      return t(k > 1 ? "say.accumulate" : "say.first", values);
+      return t(k === 1 ? "say.first" : isScalar(edge.delta) ? "say.accumulate" : "say.accumulateall", values);
     }
     if (kind === Kind.LOCAL && !edge.local) return t("say.rule", values);
     if (kind === Kind.CONTRIBUTE && !edge.local) return t("say.product", values);
+    if (kind === Kind.CONTRIBUTE && !isScalar(edge.local)) return t("say.elements", values);
   }
   if (kind === Kind.FORWARD && isLeaf(node)) return t("say.leaf", values);
   return t("say." + KIND_NAMES[kind], values);

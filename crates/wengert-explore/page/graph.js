@@ -66,8 +66,19 @@ function renderGraph() {
   if (!centre) return;
   const key = trace.nodes.length <= ALL_UP_TO ? "all" : `${centre.id}`;
   if (graph.key !== key || graph.trace !== trace) {
-    const part = visiblePart(trace, centre), size = layOut(part.boxes, part.links);
-    Object.assign(graph, { key, trace, ...part, size, moved: true });
+    const part = visiblePart(trace, centre);
+    Object.assign(graph, { key, trace, ...part, width: 0 });
+  }
+  if (graph.width !== pane.clientWidth) {
+    // From the top down where it would be too wide from left to right.
+    const fit = (size) => Math.min(1.15, (pane.clientWidth - 34) / size.width);
+    graph.size = layOut(graph.boxes, graph.links, false);
+    if (fit(graph.size) < 0.85) {
+      const across = fit(graph.size);
+      graph.size = layOut(graph.boxes, graph.links, true);
+      if (fit(graph.size) < across) graph.size = layOut(graph.boxes, graph.links, false);
+    }
+    graph.width = pane.clientWidth;
   }
   const now = situation(), { size } = graph;
   const zoom = Math.max(0.62, Math.min(1.15, (pane.clientWidth - 34) / size.width));
@@ -84,42 +95,49 @@ function renderGraph() {
 
 function revealBox(pane, box, zoom) {
   if (!box) return;
-  const [x, y] = [box.x * zoom, box.y * zoom + 40];
+  const [x, y] = [(box.x - BOX.width / 2) * zoom, box.y * zoom + 40];
   if (x < pane.scrollLeft + 30 || x + BOX.width * zoom > pane.scrollLeft + pane.clientWidth - 30) pane.scrollLeft = x - pane.clientWidth / 2 + (BOX.width * zoom) / 2;
   if (y < pane.scrollTop + 60 || y > pane.scrollTop + pane.clientHeight - 60) pane.scrollTop = y - pane.clientHeight / 2;
 }
 
 function drawBox(box, now) {
-  const { node, x, y } = box, top = y - box.height / 2, { trace, t: time } = page;
+  const { node } = box, { trace, t: time } = page, { width, height } = BOX;
+  const [x, top] = [box.x - width / 2, box.y - height / 2];
   if (!node) {
     return s("g", { class: "box group", transform: `translate(${x} ${top})`, role: "button", tabindex: -1, data: { box: box.key, first: box.first.id } },
-      s("rect", { width: BOX.width, height: box.height, rx: 8 }), s("text", { x: BOX.width / 2, y: 20, class: "label" }, clip(box.scope, 18)), " ", s("text", { x: BOX.width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
+      s("rect", { width, height, rx: 8 }), s("text", { x: width / 2, y: 20, class: "label" }, clip(box.scope, 18)), " ", s("text", { x: width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
   }
   const known = node.forwardAt <= time, adjoint = adjointAt(trace, node, time);
   const text = (tensor) => (!tensor ? "" : isScalar(tensor) ? short(tensor.data[0], 4) : "‖" + short(normOf(tensor), 4) + "‖");
   const state = [isLeaf(node) && "leaf", !known && "unknown", now.visited === node && "visited", now.receiver === node && "receiver", page.selected === node && "selected", now.reads.has(node.id) && "read", now.feeds.has(node.id) && "fed", node.replay === false && "fail"].filter(Boolean).join(" ");
-  const label = clip(node.name || node.op, 17), under = node.name && !isLeaf(node) ? clip(node.op, 10) : "";
+  const under = !node.name ? `%${node.id}` : isLeaf(node) ? "" : clip(node.op, 8), label = clip(node.name || node.op, under ? 17 - under.length : 17);
   return s("g", { class: `box ${state}`, transform: `translate(${x} ${top})`, role: "button", tabindex: node === (page.selected ?? graph.boxes[0].node) ? 0 : -1, data: { box: box.key, node: node.id } },
-    s("rect", { width: BOX.width, height: box.height, rx: isLeaf(node) ? 4 : 10 }),
-    s("text", { x: 10, y: 19, class: "label" }, label), " ", s("text", { x: BOX.width - 10, y: 19, class: "small end" }, under || `%${node.id}`), " ",
-    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), " ", s("text", { x: BOX.width - 10, y: 38, class: "a end" }, text(adjoint)));
+    s("rect", { width, height, rx: isLeaf(node) ? 4 : 10 }),
+    s("text", { x: 10, y: 19, class: "label" }, label), " ", s("text", { x: width - 10, y: 19, class: "small end" }, under), " ",
+    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), " ", s("text", { x: width - 10, y: 38, class: "a end" }, text(adjoint)));
 }
 
 function drawLink(link, now) {
   const from = graph.at.get(link.from), to = graph.at.get(link.to);
-  const slots = link.plain ? link.node.inputs.length : 1, entry = to.y + (link.plain ? ((link.slot + 1) / (slots + 1) - 0.5) * to.height * 0.8 : 0);
-  const points = [[from.x + BOX.width, from.y], ...link.bends.flatMap((bend) => [[bend.x, bend.y], [bend.x + BOX.width, bend.y]]), [to.x - 1, entry]];
-  let d = `M${points[0]}`;
+  // Operands arrive side by side, in their order.
+  const place = link.plain ? (link.slot + 1) / (link.node.inputs.length + 1) - 0.5 : 0, { down } = graph.size;
+  const half = down ? BOX.height / 2 : BOX.width / 2, spread = place * (down ? BOX.width : BOX.height) * 0.8;
+  // [along, side] of the direction, turned at the end.
+  const turn = (along, side) => (down ? `${side} ${along}` : `${along} ${side}`), of = (box) => (down ? [box.y, box.x] : [box.x, box.y]);
+  const ends = link.bends.flatMap((bend) => [[of(bend)[0] - half, of(bend)[1]], [of(bend)[0] + half, of(bend)[1]]]);
+  const points = [[of(from)[0] + half, of(from)[1]], ...ends, [of(to)[0] - half - 1, of(to)[1] + spread]];
+  let d = `M${turn(...points[0])}`;
   for (let i = 1; i < points.length; i++) {
     const [a, b] = [points[i - 1], points[i]], mid = (a[0] + b[0]) / 2;
-    d += `C${mid} ${a[1]} ${mid} ${b[1]} ${b}`;
+    d += `C${turn(mid, a[1])} ${turn(mid, b[1])} ${turn(...b)}`;
   }
   const edge = link.plain ? link.node.edges?.find((edge) => edge.slot === link.slot) : null, { t: time } = page;
   const active = edge && now.event?.edge === edge, done = edge && !edge.skip && edge.at <= time;
   const state = active ? "hot" : done ? "done" : link.node === page.selected || link.input === page.selected ? "near" : "";
   const local = edge && !edge.skip && edge.firstAt <= time && isScalar(edge.local) ? short(edge.local.data[0]) : link.count > 1 ? `×${link.count}` : "";
-  const [px, py] = [to.x - 9, entry];
-  return s("g", { class: `link ${state}` }, s("path", { d, "marker-end": `url(#arrow-${active ? "hot" : "plain"})` }), local ? s("text", { x: px, y: py - 4, class: "small end" }, local) : null);
+  const last = points.at(-1), [px, py] = down ? [last[1] - 6, last[0] - 8] : [last[0] - 8, last[1]];
+  const back = link.bends.length === 0 && of(from)[0] >= of(to)[0];
+  return s("g", { class: `link ${state}${back ? " back" : ""}` }, s("path", { d, "marker-end": `url(#arrow-${active ? "hot" : "plain"})` }), local ? s("text", { x: px, y: py - 4, class: "small end" }, local) : null);
 }
 
 function listenToGraph() {

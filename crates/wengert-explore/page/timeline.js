@@ -49,8 +49,8 @@ function renderTimeline() {
 /** The end of the present node's events, where "next" goes; forward in time. */
 function nextStop(time) {
   const { trace } = page;
-  if (time < trace.seedEnd) return time + 1;
-  const event = trace.events[Math.min(time, trace.length - 1)];
+  if (time < trace.seedEnd || time >= trace.length) return time + 1;
+  const event = trace.events[time];
   return event.node.leaveAt ?? time + 1;
 }
 
