@@ -73,7 +73,7 @@ function forwardEquation(node) {
   const named = withNames(text, node), scalar = node.value?.data?.length === 1 && node.inputs.every((id) => page.trace.nodes[id].value?.data?.length === 1);
   const right = text.slice(text.indexOf("=") + 1).trim();
   const reads = node.inputs.every((id) => named.includes(nodeLabel(page.trace.nodes[id])));
-  const where = reads ? null : h("div", { class: "where note" }, t("eq.where", { list: node.inputs.map((id, slot) => `${node.inputs.length === 1 ? "x" : ["a", "b"][slot] ?? "c" + (slot + 1)} = ${nodeLabel(page.trace.nodes[id])}`).join(", ") }));
+  const where = reads ? null : h("div", { class: "where note" }, t("eq.where", { list: node.inputs.map((id, slot) => `${node.inputs.length === 1 ? "x" : "abcdefgh"[slot]} = ${nodeLabel(page.trace.nodes[id])}`).join(", ") }));
   return h("section", { class: "card equation" }, h("h3", {}, t("eq.forward")),
     h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.formula")), h("span", { class: "formula" }, formula(text, node))), where,
     scalar && reads ? h("div", { class: "stage" }, h("span", { class: "which" }, t("eq.numbers")), h("span", { class: "formula" }, h("span", { class: "op" }, "= "), numbersIn(right, node, page.t))) : null,

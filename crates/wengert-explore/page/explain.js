@@ -36,11 +36,12 @@ function sentence(trace, time) {
 function substitute(text, node, put) {
   if (!text) return [];
   const parts = new Map(), at = (id) => page.trace.nodes[id];
-  node.inputs.forEach((id, slot) => parts.set(["a", "b"][slot] ?? "c" + (slot + 1), put(at(id))));
+  // One operand is x, several are a, b, c ..; "y = a part of x" is no formula of a.
   if (node.inputs.length === 1) parts.set("x", put(at(node.inputs[0])));
+  else node.inputs.slice(0, 8).forEach((id, slot) => parts.set("abcdefgh"[slot], put(at(id))));
   parts.set("y", put(node)).set("y" + BAR, put(node, true));
-  (node.attrs.numbers ?? []).slice(0, 2).forEach((c, i) => parts.set(["c", "d"][i], short(c)));
-  const symbol = /(?<![\p{Ll}\p{Lu}\p{Nd}_])(y\u0304|x|y|a|b|c\d*|d)(?![\p{Ll}\p{Lu}\p{Nd}_\u0304])/u;
+  if (node.inputs.length < 3) (node.attrs.numbers ?? []).slice(0, 2).forEach((c, i) => parts.set("cd"[i], short(c)));
+  const symbol = /(?<![\p{Ll}\p{Lu}\p{Nd}_])(y\u0304|[xya-h])(?![\p{Ll}\p{Lu}\p{Nd}_\u0304])/u;
   return text.normalize("NFD").split(symbol).map((part, i) => (i % 2 ? parts.get(part) ?? part : part.normalize("NFC"))).filter((part) => part !== "");
 }
 const inWords = (parts) => parts.map((part) => (typeof part === "string" ? part : part.adjoint ? bar(part.label) : part.label)).join("");

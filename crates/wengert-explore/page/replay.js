@@ -4,7 +4,8 @@
 
 /** Small enough to be computed between two frames. */
 const LIMITS = { elements: 20000, work: 4e6 };
-const STRUCTURAL = ["sum", "mean", "reshape", "broadcast_to", "permute", "matmul", "linear", "detach"];
+const STRUCTURAL = ["sum", "mean", "reshape", "broadcast_to", "permute", "matmul", "linear", "detach", "where", "softmax", "log_softmax", "cross_entropy"];
+const INEXACT = ["matmul", "linear", "softmax", "log_softmax", "cross_entropy"];
 
 /** Why the trace cannot be computed again, as a string's key and its values; null if it can. */
 function whyNotReplayable(trace) {
@@ -32,7 +33,7 @@ function isExact(trace) {
   const rules = rulesOf(trace.math);
   return trace.nodes.every((node) => {
     if (isLeaf(node)) return true;
-    if (["matmul", "linear"].includes(node.op)) return false;
+    if (INEXACT.includes(node.op)) return false;
     const rule = operation(rules, node);
     return typeof rule === "string" || rule.at(-1) !== false;
   });
@@ -43,7 +44,8 @@ const transposes = (node) => {
   return [0, 1].map((i) => (operands[i] ?? "").endsWith("ᵀ"));
 };
 const numbersOf = (node) => node.attrs.numbers ?? [0, 0];
-const axesOf = (node, x) => node.attrs.axes ?? x.shape.map((_, i) => i);
+/** Axes of a reduction: a list that begins with whether they are kept; of softmax: the list. */
+const axesOf = (node, x) => node.attrs.list?.slice(node.op.endsWith("softmax") ? 0 : 1) ?? node.attrs.axes ?? x.shape.map((_, i) => i);
 
 function compute(trace, rules, node, inputs) {
   const { math } = trace, [a, b, c] = inputs;
@@ -59,6 +61,15 @@ function compute(trace, rules, node, inputs) {
     case "mean": {
       const n = elements(axesOf(node, a).map((i) => a.shape[i]));
       return reshaped(map(sumOver(math, a, axesOf(node, a)), (x) => math.div(x, n)), node.shape);
+    }
+    case "where": {
+      const [p, q] = [broadcastTo(b, node.shape), broadcastTo(c, node.shape)];
+      return { shape: node.shape, data: broadcastTo(a, node.shape).data.map((mask, i) => (mask === 0 ? q : p).data[i]) };
+    }
+    case "softmax": case "log_softmax": return softmax(math, a, axesOf(node, a), node.op === "log_softmax");
+    case "cross_entropy": {
+      const logs = softmax(math, a, [a.shape.length - 1], true), width = a.shape.at(-1);
+      return { shape: node.shape, data: Float64Array.from(node.attrs.indices, (label, row) => -logs.data[row * width + label]) };
     }
     case "matmul": return product(math, a, b, ...transposes(node));
     case "linear": {
@@ -98,6 +109,22 @@ function contribution(trace, rules, node, slot, inputs, y, yBar) {
       const n = elements(axes.map((i) => x.shape[i]));
       const each = node.op === "sum" ? yBar : map(yBar, (g) => math.times(g, 1 / Math.max(n, 1)));
       return plain(broadcastTo(reshaped(each, kept), x.shape));
+    }
+    case "where": {
+      const mask = broadcastTo(inputs[0], node.shape);
+      return undone({ shape: node.shape, data: yBar.data.map((g, i) => ((mask.data[i] === 0) === (slot === 1) ? 0 : g)) });
+    }
+    case "softmax": {
+      const axes = axesOf(node, x), sum = sumOver(math, zip(y.shape, y, yBar, math.mul), axes);
+      return plain(zip(y.shape, y, zip(y.shape, yBar, sum, math.sub), math.mul));
+    }
+    case "log_softmax": {
+      const sum = sumOver(math, yBar, axesOf(node, x));
+      return plain(zip(y.shape, yBar, zip(y.shape, map(y, math.exp), sum, math.mul), math.sub));
+    }
+    case "cross_entropy": {
+      const p = softmax(math, x, [x.shape.length - 1], false), width = x.shape.at(-1);
+      return plain({ shape: x.shape, data: p.data.map((p, i) => math.mul(yBar.data[yBar.data.length === 1 ? 0 : Math.floor(i / width)], math.sub(p, node.attrs.indices[Math.floor(i / width)] === i % width ? 1 : 0))) });
     }
     case "matmul": {
       const [ta, tb] = transposes(node), [a, b] = inputs;

@@ -112,3 +112,13 @@ function broadcastShape(a, b) {
     return x === 1 ? y : x;
   });
 }
+
+/** Softmax over axes, or its logarithm: the largest is subtracted first, so that nothing overflows. */
+function softmax(math, x, axes, logarithm) {
+  const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length)), at = stretched(kept, x.shape);
+  const peak = filled(kept, -Infinity);
+  at.forEach((o, i) => (peak.data[o] = math.maximum(peak.data[o], x.data[i])));
+  const shifted = zip(x.shape, x, peak, (v, most) => math.sub(v, most === -Infinity ? 0 : most));
+  const sum = sumOver(math, map(shifted, math.exp), axes);
+  return logarithm ? zip(x.shape, shifted, map(sum, math.ln), math.sub) : zip(x.shape, map(shifted, math.exp), sum, math.div);
+}

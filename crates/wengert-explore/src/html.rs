@@ -47,29 +47,21 @@ static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     format!("(() => {{\n\"use strict\";\n{parts}}})();\n")
 });
 
-/// Without indentation, empty lines and lines that are a comment: a fifth of the text. No literal of the scripts
-/// runs over several lines.
+/// Without indentation, empty lines, lines that are a comment, and spaces around signs that stand in no literal:
+/// a quarter of the text. No literal of the scripts runs over several lines.
 fn without_comments(script: &str) -> String {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
     let code = lines.filter(|line| !line.starts_with("//") && !line.starts_with("/**"));
-    code.flat_map(|line| [line, "\n"]).collect()
+    let code: String = code.flat_map(|line| [line, "\n"]).collect();
+    let spaces = [" => ", " === ", " !== ", " && ", " || ", ") {", "{ ", " }"];
+    spaces.iter().fold(code, |code, space| code.replace(space, &space.replace(' ', "")))
 }
 
 /// Without the spaces that a style does not need; ours has none of these inside of strings or selectors.
 fn without_spaces(style: &str) -> String {
-    const SPACES: [[&str; 2]; 9] = [
-        [": ", ":"],
-        ["; ", ";"],
-        [" {", "{"],
-        ["{ ", "{"],
-        [" }", "}"],
-        [", ", ","],
-        [",\n", ","],
-        ["{\n", "{"],
-        [";\n", ";"],
-    ];
     let lines: Vec<&str> = style.split('\n').map(str::trim).collect();
-    SPACES.iter().fold(lines.join("\n"), |style, [from, to]| style.replace(from, to))
+    let spaces = [": ", "; ", " {", "{ ", " }", ", ", ",\n", "{\n", ";\n"];
+    spaces.iter().fold(lines.join("\n"), |style, space| style.replace(space, space.trim()))
 }
 
 /// The page, with its policy, around the places of title and trace.

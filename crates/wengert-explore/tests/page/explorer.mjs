@@ -99,6 +99,10 @@ test("the page's own code is below 150 KB beside its texts", () => {
   return `${bytes} bytes, and ${texts} of texts`;
 });
 
+test("signs that lose their spaces stand in no text", () => {
+  for (const text of [...Object.values(STRINGS_EN), ...Object.values(STRINGS_ZH)]) assert.doesNotMatch(text, / (=>|===|!==|&&|\|\|) |\) \{|\{ | \}/);
+});
+
 test("a page that the crate wrote is the page that is tested", () => {
   if (!process.env.WENGERT_PAGE) return "no page given";
   const page = readFileSync(process.env.WENGERT_PAGE, "utf8"), strip = (text) => text.replace(/<title>.*?<\/title>/s, "").replace(/(<script type="application\/json" id="trace">).*?(<\/script>)/s, "$1$2");
