@@ -4,8 +4,8 @@
 
 /** Small enough to be computed between two frames. */
 const LIMITS = { elements: 20000, work: 4e6 };
-const STRUCTURAL = ["sum", "mean", "reshape", "broadcast_to", "permute", "matmul", "linear", "detach", "where", "softmax", "log_softmax", "cross_entropy"];
-const INEXACT = ["matmul", "linear", "softmax", "log_softmax", "cross_entropy"];
+const STRUCTURAL = ["sum", "mean", "reshape", "broadcast_to", "permute", "matmul", "linear", "detach", "where", "logsumexp", "softmax", "log_softmax", "cross_entropy"];
+const INEXACT = ["matmul", "linear", "logsumexp", "softmax", "log_softmax", "cross_entropy"];
 
 /** Why the trace cannot be computed again, as a string's key and its values; null if it can. */
 function whyNotReplayable(trace) {
@@ -66,6 +66,7 @@ function compute(trace, rules, node, inputs) {
       const [p, q] = [broadcastTo(b, node.shape), broadcastTo(c, node.shape)];
       return { shape: node.shape, data: broadcastTo(a, node.shape).data.map((mask, i) => (mask === 0 ? q : p).data[i]) };
     }
+    case "logsumexp": return reshaped(logSums(math, a, axesOf(node, a)), node.shape);
     case "softmax": case "log_softmax": return softmax(math, a, axesOf(node, a), node.op === "log_softmax");
     case "cross_entropy": {
       const logs = softmax(math, a, [a.shape.length - 1], true), width = a.shape.at(-1);
@@ -117,6 +118,10 @@ function contribution(trace, rules, node, slot, inputs, y, yBar) {
     case "softmax": {
       const axes = axesOf(node, x), sum = sumOver(math, zip(y.shape, y, yBar, math.mul), axes);
       return plain(zip(y.shape, y, zip(y.shape, yBar, sum, math.sub), math.mul));
+    }
+    case "logsumexp": {
+      const axes = axesOf(node, x), kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length));
+      return plain(zip(x.shape, softmax(math, x, axes, false), reshaped(yBar, kept), math.mul));
     }
     case "log_softmax": {
       const sum = sumOver(math, yBar, axesOf(node, x));

@@ -139,7 +139,7 @@ const STRINGS_EN = {
   "graph.label": "Graph of the computation",
   "graph.all": "The whole tape.",
   "graph.part": "{shown} boxes near the selected node; {left} other nodes are not drawn.",
-  "graph.table": "The tape has the same as a table.",
+  "graph.table": "The Tape view has the same as a table.",
   "flow.title": "Flow of the gradient",
   "flow.path": "from {from} back to {to}: {count} {count|node|nodes}",
   "flow.none": "No gradient arrives anywhere.",

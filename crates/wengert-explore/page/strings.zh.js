@@ -139,7 +139,7 @@ const STRINGS_ZH = {
   "graph.label": "计算图",
   "graph.all": "整条计算带。",
   "graph.part": "所选节点附近的 {shown} 个方框；{left} 个节点未画出。",
-  "graph.table": "计算带以表格给出同样的内容。",
+  "graph.table": "“计算带”视图以表格给出同样的内容。",
   "flow.title": "梯度的流动",
   "flow.path": "从 {from} 回到 {to}：{count} 个节点",
   "flow.none": "没有梯度到达任何地方。",

@@ -113,12 +113,21 @@ function broadcastShape(a, b) {
   });
 }
 
-/** Softmax over axes, or its logarithm: the largest is subtracted first, so that nothing overflows. */
+/** The largest over axes, what is left of x below it, and the sum of the exponentials of that: nothing overflows. */
+function exponentials(math, x, axes) {
+  const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length)), peak = filled(kept, -Infinity);
+  stretched(kept, x.shape).forEach((o, i) => (peak.data[o] = math.maximum(peak.data[o], x.data[i])));
+  const shift = map(peak, (most) => (most === -Infinity ? 0 : most)), rest = zip(x.shape, x, shift, math.sub);
+  return { shift, rest, sum: sumOver(math, map(rest, math.exp), axes) };
+}
+
+/** Softmax over axes, or its logarithm. */
 function softmax(math, x, axes, logarithm) {
-  const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length)), at = stretched(kept, x.shape);
-  const peak = filled(kept, -Infinity);
-  at.forEach((o, i) => (peak.data[o] = math.maximum(peak.data[o], x.data[i])));
-  const shifted = zip(x.shape, x, peak, (v, most) => math.sub(v, most === -Infinity ? 0 : most));
-  const sum = sumOver(math, map(shifted, math.exp), axes);
-  return logarithm ? zip(x.shape, shifted, map(sum, math.ln), math.sub) : zip(x.shape, map(shifted, math.exp), sum, math.div);
+  const { rest, sum } = exponentials(math, x, axes);
+  return logarithm ? zip(x.shape, rest, map(sum, math.ln), math.sub) : zip(x.shape, map(rest, math.exp), sum, math.div);
+}
+
+function logSums(math, x, axes) {
+  const { shift, sum } = exponentials(math, x, axes);
+  return zip(shift.shape, shift, map(sum, math.ln), math.add);
 }

@@ -26,7 +26,7 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const folder = mkdtempSync(join(tmpdir(), "page-"));
 const browser = await puppeteer.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu", "--lang=en-GB"], env: { ...process.env, LANGUAGE: "en_GB" } });
-const { STRINGS_EN, STRINGS_ZH, arithmetic, rulesOf, readTrace, replay, adjointAt } = library();
+const { STRINGS_EN, STRINGS_ZH, arithmetic, rulesOf, readTrace, replay, verify, whyNotReplayable, adjointAt } = library();
 
 /** Opens the page of a trace; any request or error in it fails the test. */
 async function open(trace, { hash = "", width = 1440, height = 900, dark = false, reduced = false, language = "en-GB" } = {}) {
@@ -82,7 +82,11 @@ function agree(shown, expected, what) {
 
 const tests = [];
 const test = (name, run) => tests.push([name, run]);
-const recorded = process.env.WENGERT_TRACE ? [["the engine's trace", readFileSync(process.env.WENGERT_TRACE, "utf8")]] : [];
+const here = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+// Recorded by the engine.
+const engines = ["recorded-layers.json", "recorded-operations.json"].map((name) => [name, here(name)]);
+if (process.env.WENGERT_TRACE) engines.push(["the given trace", readFileSync(process.env.WENGERT_TRACE, "utf8")]);
+const recorded = [...engines];
 
 test("both languages have the same keys, the same places, and no empty text", () => {
   assert.deepEqual(Object.keys(STRINGS_EN), Object.keys(STRINGS_ZH));
@@ -138,6 +142,23 @@ for (const [name, json] of recorded) {
     await page.done();
   });
 }
+
+test("what the engine recorded adds up, and comes out again when it is computed here", () => {
+  for (const [name, json] of engines) {
+    const trace = readTrace(JSON.parse(json)), far = trace.dtype === "f32" ? 2e-5 : 1e-13;
+    assert.deepEqual(verify(trace), [], name);
+    if (whyNotReplayable(trace)) continue;
+    const again = replay(trace, new Map());
+    assert.deepEqual(verify(again), [], name);
+    const close = (a, b, what) => {
+      assert.deepEqual(b?.shape, a?.shape, `${name}: ${what}`);
+      const largest = Math.max(...(a?.data ?? []).map(Math.abs));
+      a?.data.forEach((x, i) => assert.ok(Object.is(x, b.data[i]) || Math.abs(x - b.data[i]) <= far * largest, `${name}: ${what}: ${b.data[i]}, not ${x}`));
+    };
+    trace.nodes.forEach((node, id) => ["value", "adjoint"].forEach((part) => close(node[part], again.nodes[id][part], `${part} of ${node.text}`)));
+    trace.edges.forEach((edge, i) => ["local", "raw", "delta"].forEach((part) => close(edge[part], again.edges[i][part], `${part} of ${edge.consumer.text}`)));
+  }
+});
 
 test("at each step the rows show the adjoints that have arrived by then", async () => {
   const json = fixtures.stringify(fixtures.small()), trace = readTrace(JSON.parse(json));
@@ -397,7 +418,7 @@ test("a clicked pixel gives the engine's numbers, bit for bit, for 100 drawings"
   };
   const expected = process.env.WENGERT_DRAWINGS
     ? readFileSync(process.env.WENGERT_DRAWINGS, "utf8").trim().split("\n").map((line) => JSON.parse(line)).map(({ pixels, loss, adjoints }) => [pixels.join(""), loss, hash(adjoints)])
-    : JSON.parse(readFileSync(new URL("drawings.json", import.meta.url), "utf8"));
+    : JSON.parse(here("drawings.json"));
   const json = JSON.parse(fixtures.stringify(fixtures.digit())), trace = readTrace(json);
   const parameters = trace.nodes.filter((node) => node.op === "parameter");
   assert.equal(parameters.length, 47);
