@@ -37,7 +37,8 @@ function heatmap(title, tensor, { pick = null, picked = -1, grid = null, classNa
   if (!tensor.data) return figure(h("p", { class: "note" }, t("map.shortened", { first: tensor.summary.first.map((x) => short(x)).join(", "), last: tensor.summary.last.map((x) => short(x)).join(", ") })));
   if (tensor.data.length === 0) return figure(h("p", { class: "note" }, t("map.empty")));
   const scale = Math.max(Math.abs(stats.min), Math.abs(stats.max)) || 1;
-  const [rows, columns] = grid ?? gridOf(tensor);
+  if (grid && tensor.data.length <= PRINTED_AT_MOST) return figure(h("div", { class: "pictures" }, Array.from({ length: grid.count }, (_, picture) => printed(grid.count > 1 ? `${title} ${picture + 1}` : title, tensor, grid.rows, grid.columns, scale, pick, picked, (i) => grid.at(picture, i)))));
+  const [rows, columns] = gridOf(tensor);
   if (tensor.data.length <= PRINTED_AT_MOST && columns <= 12) return figure(printed(title, tensor, rows, columns, scale, pick, picked));
   return figure(painted(title, tensor, rows, columns, scale, pick, picked));
 }
@@ -47,11 +48,12 @@ const rangeText = (stats) => {
   return ` ${short(stats.min)} … ${short(stats.max)}${odd.length ? ", " + odd.join(", ") : ""}`;
 };
 
-function printed(title, tensor, rows, columns, scale, pick, picked) {
-  const cell = (i) => {
+function printed(title, tensor, rows, columns, scale, pick, picked, at = (i) => i) {
+  const cell = (place) => {
+    const i = at(place);
     const x = tensor.data[i], colour = Number.isFinite(x) ? diverging(x / scale) : null;
     const content = num(x, "", 3);
-    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(0, picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${short(x, 3)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
+    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(at(0), picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${short(x, 3)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
     if (colour) {
       td.style.backgroundColor = rgb(colour);
       td.style.color = inkOn(colour);
@@ -61,8 +63,8 @@ function printed(title, tensor, rows, columns, scale, pick, picked) {
   const table = h("table", { class: "cells", "aria-label": title }, h("tbody", {}, Array.from({ length: rows }, (_, i) => h("tr", {}, Array.from({ length: columns }, (_, j) => cell(i * columns + j))))));
   if (pick) table.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    const to = Math.max(0, picked) + move;
-    if (move === undefined || to < 0 || to >= tensor.data.length) return;
+    const places = Array.from({ length: rows * columns }, (_, place) => at(place)), to = places[Math.max(0, places.indexOf(picked)) + move];
+    if (move === undefined || to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
     pick(to);

@@ -72,7 +72,7 @@ const STRINGS_ZH = {
   "over.forward": "自上而下计算各个值。",
   "over.seed": "结果的伴随设为 1：它随自身等量变化。",
   "over.backward": "自下而上，每个节点把自己的伴随乘以局部导数，并把乘积加到各个输入的伴随上。",
-  "over.keys": "方向键按节点移动，加 Shift 走小步。按 ? 查看全部按键。",
+  "over.keys": "方向键按节点移动，加 Shift 走小步。按“?”查看全部按键。",
   "ins.value": "值",
   "ins.adjoint": "伴随",
   "ins.contributions": "贡献",

@@ -29,7 +29,7 @@ function findPictures(trace) {
     }
   }
   for (const [label, list] of groups) {
-    const grid = list[0].column === null ? pictureShape([list.length], list.length) : [Math.max(...list.map((p) => p.row)) + 1, Math.max(...list.map((p) => p.column)) + 1];
+    const grid = list[0].column === null ? pictureShape([list.length], list.length) : ["row", "column"].map((axis) => new Set(list.map((pixel) => pixel[axis])).size);
     if (grid && grid[0] * grid[1] === list.length) pictures.push({ label, rows: grid[0], columns: grid[1], cells: list.map(({ node }) => [node, 0]) });
   }
   return pictures.slice(0, 2);
@@ -38,17 +38,24 @@ function findPictures(trace) {
 /** Rows and columns of a picture of so many pixels: the first image of a batch. */
 function pictureShape(shape, length) {
   const known = { 12: [4, 3], 15: [5, 3], 20: [5, 4], 35: [7, 5] };
-  const flat = shape.at(-1), square = Math.sqrt(flat);
+  // A column is a vector too.
+  shape = shape.filter((length) => length !== 1);
+  const flat = shape.at(-1) ?? 1, square = Math.sqrt(flat);
   if (known[flat]) return known[flat];
   if (Number.isInteger(square) && square >= 3 && square <= 28) return [square, square];
   const [rows, columns] = shape.slice(-2);
   return shape.length >= 2 && rows >= 3 && columns >= 3 && rows * columns <= 784 ? [rows, columns] : null;
 }
 
-/** The grid of a heatmap for a vector that is a picture. */
+/** Rows and columns of the pictures that a heatmap is drawn as: of the input itself, and of weights that have one for each pixel. */
 function pictureGrid(node) {
-  const found = whatIf.pictures?.find(({ cells }) => cells[0][0].id === node.id);
-  return found && node.value?.data?.length === found.rows * found.columns ? [found.rows, found.columns] : null;
+  const { rows, columns } = whatIf.pictures?.[0] ?? {}, pixels = rows * columns, { shape } = node;
+  if (!pixels || !node.value?.data) return null;
+  const count = node.value.data.length / pixels;
+  if (count === 1 && whatIf.pictures[0].cells[0][0].id === node.id) return { rows, columns, count, at: (_, i) => i };
+  if (shape.length !== 2 || count < 1 || count > 16) return null;
+  if (shape[1] === pixels) return { rows, columns, count, at: (picture, i) => picture * pixels + i };
+  return shape[0] === pixels ? { rows, columns, count, at: (picture, i) => i * count + picture } : null;
 }
 
 const leafValue = (id) => whatIf.changes.get(id) ?? page.original.nodes[id].value;

@@ -53,7 +53,7 @@ fn without_comments(script: &str) -> String {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
     let code = lines.filter(|line| !line.starts_with("//") && !line.starts_with("/**"));
     let code: String = code.flat_map(|line| [line, "\n"]).collect();
-    let spaces = [" => ", " === ", " !== ", " && ", " || ", ") {", "{ ", " }"];
+    let spaces = [" => ", " === ", " !== ", " && ", " || ", " ? ", " : ", ") {", "{ ", " }"];
     spaces.iter().fold(code, |code, space| code.replace(space, &space.replace(' ', "")))
 }
 

@@ -7,7 +7,7 @@ const crate = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, crate), "utf8");
 const parts = [...read("src/html.rs").matchAll(/include_str!\("\.\.\/page\/(.*?\.js)"\)/g)].map((found) => found[1]);
 
-const withoutComments = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line && !line.startsWith("//") && !line.startsWith("/**")).map((line) => line + "\n").join("").replaceAll(/ (=>|===|!==|&&|\|\|) /g, "$1").replaceAll(") {", "){").replaceAll("{ ", "{").replaceAll(" }", "}");
+const withoutComments = (text) => text.split("\n").map((line) => line.trim()).filter((line) => line && !line.startsWith("//") && !line.startsWith("/**")).map((line) => line + "\n").join("").replaceAll(/ (=>|===|!==|&&|\|\||\?|:) /g, "$1").replaceAll(") {", "){").replaceAll("{ ", "{").replaceAll(" }", "}");
 
 export const texts = parts.filter((name) => name.startsWith("strings.")).map((name) => Buffer.byteLength(withoutComments(read("page/" + name)))).reduce((a, b) => a + b);
 const SPACES = [": ", "; ", " {", "{ ", " }", ", ", ",\n", "{\n", ";\n"];

@@ -104,7 +104,7 @@ test("the page's own code is below 150 KB beside its texts", () => {
 });
 
 test("signs that lose their spaces stand in no text", () => {
-  for (const text of [...Object.values(STRINGS_EN), ...Object.values(STRINGS_ZH)]) assert.doesNotMatch(text, / (=>|===|!==|&&|\|\|) |\) \{|\{ | \}/);
+  for (const text of [...Object.values(STRINGS_EN), ...Object.values(STRINGS_ZH)]) assert.doesNotMatch(text, / (=>|===|!==|&&|\|\||\?|:) |\) \{|\{ | \}/);
 });
 
 test("a page that the crate wrote is the page that is tested", () => {
