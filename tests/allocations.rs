@@ -133,6 +133,8 @@ fn training_steps_allocate_nothing_from_the_third_on() {
             steps_allocate_nothing(RmsProp::new(1e-3), true);
             steps_allocate_nothing(Adam::new(1e-3), true);
             steps_allocate_nothing(Sgd::new(1e-3).momentum(0.9), true);
+            let biases = ParameterGroup::new(|name| name.ends_with("bias")).weight_decay(0.0);
+            steps_allocate_nothing(Lion::new(1e-3).group(biases).clip_global_norm(1.0).accumulate(2), true);
             // Before the reset the tape still holds the parameters: the step swaps buffers.
             steps_allocate_nothing(RmsProp::new(1e-3), false);
             convolutional_steps_allocate_nothing();

@@ -3,8 +3,7 @@
 use crate::Task;
 use serde_json::json;
 use std::io::Write;
-use std::ops::ControlFlow;
-use wengert_nn::callbacks::Callback;
+use wengert_nn::callbacks::{Callback, CallbackError, Context};
 use wengert_nn::prelude::*;
 use wengert_nn::{Epoch, Evaluation};
 
@@ -49,13 +48,13 @@ pub fn start(json: bool, task: &Task, hidden: usize, parameters: usize) {
 pub struct JsonLines;
 
 impl Callback for JsonLines {
-    fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+    fn on_epoch_end(&mut self, epoch: &Epoch, _: &mut Context<'_>) -> Result<(), CallbackError> {
         let accuracy = epoch.metrics.iter().find(|(name, _)| name == "accuracy").map(|&(_, value)| value);
         say!(
             "{}",
             json!({"event": "epoch", "epoch": epoch.epoch, "loss": epoch.loss, "accuracy": accuracy, "seconds": epoch.seconds})
         );
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 

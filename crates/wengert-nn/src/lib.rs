@@ -25,12 +25,34 @@
 //! # Ok::<(), wengert_nn::OptimizerError>(())
 //! ```
 //!
-//! or hand it to a [`Trainer`].
+//! or hand it to a [`Trainer`], which knows epochs, validation, [metrics] and [callbacks]:
+//!
+//! ```
+//! use wengert_nn::{datasets::TensorDataset, prelude::*};
+//! # let mut rng = seeded(0);
+//! # let x: Tensor = Tensor::randn(&[64, 2], &mut rng);
+//! # let labels = x.as_slice().chunks(2).map(|x| usize::from(x[0] > x[1])).collect::<Vec<_>>();
+//! # let data = TensorDataset::new(x, Tensor::from(labels))?;
+//! # let model: Sequential =
+//! #     Sequential::new().layer(Dense::new(2, 8, &mut rng)).layer(Tanh).layer(Dense::new(8, 2, &mut rng));
+//! let optimizer = AdamW::new(0.01).clip_global_norm(1.0);
+//! let mut trainer = Trainer::new(model, optimizer, SparseCategoricalCrossEntropy::from_logits())
+//!     .schedule(CosineAnnealing::new(0.01, 200).warmed_up(10))
+//!     .metric(Accuracy::new())
+//!     .callback(EarlyStopping::new().patience(5).restore_best())
+//!     .callback(TerminateOnNan::new());
+//! let check = trainer.check(&data)?; // says in words what is wrong, before an hour of training
+//! assert!(check.is_good(), "{check}");
+//! let history = trainer.fit(&data, FitOptions::new().epochs(20).batch_size(8).validation_split(0.2))?;
+//! println!("{:?}", history.values("val_accuracy"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // What `#[derive(Module)]` writes refers to this crate by its name, here too.
 extern crate self as wengert_nn;
 
 pub mod callbacks;
+mod ema;
 mod forward;
 mod init;
 pub mod layers;
@@ -40,15 +62,23 @@ mod module;
 pub mod optimizers;
 mod progress;
 pub mod schedules;
+mod state;
+mod summary;
 mod trainer;
 
+pub use ema::Ema;
 pub use forward::{Forward, Layer, Model};
 pub use init::Init;
 pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
 pub use schedules::Schedule;
-pub use trainer::{Epoch, Evaluation, FitOptions, History, TrainError, Trainer};
+pub use state::{State, StateError};
+pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
+pub use trainer::{About, Check, Finding, shuffle};
+pub use trainer::{
+    Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,
+};
 pub use wengert;
 pub use wengert_datasets as datasets;
 
@@ -63,16 +93,35 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 /// What most programs use: `use wengert_nn::prelude::*;`.
 pub mod prelude {
     pub use crate::callbacks::{Callback, ProgressBar};
-    pub use crate::layers::{Dense, LogSoftmax, Relu, Sequential, Sigmoid, Softmax, Tanh};
+    pub use crate::callbacks::{CsvLogger, EarlyStopping, JsonLogger, ReduceLrOnPlateau, TerminateOnNan};
+    pub use crate::layers::{Activation, MultiHeadAttention, PositionalEncoding};
+    pub use crate::layers::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d};
+    pub use crate::layers::{AvgPool1d, Lambda, MaxPool1d};
+    pub use crate::layers::{BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RmsNorm};
+    pub use crate::layers::{
+        Bilinear, Dense, Dropout, Embedded, Embedding, Flatten, Prelu, Reshape, Upsample,
+    };
+    pub use crate::layers::{Conv1d, Conv2d, ConvTranspose2d, Residual, Sequential};
+    pub use crate::layers::{Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid};
+    pub use crate::layers::{Gru, Lstm, RecurrentOptions, RecurrentStates, Rnn};
+    pub use crate::layers::{
+        LogSoftmax, Mish, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+    };
+    pub use crate::layers::{TransformerDecoder, TransformerDecoderLayer};
+    pub use crate::layers::{TransformerEncoder, TransformerEncoderLayer};
+    pub use crate::losses::{BinaryCrossEntropy, Huber, MeanAbsoluteError};
     pub use crate::losses::{CategoricalCrossEntropy, Loss, MeanSquaredError, SparseCategoricalCrossEntropy};
     pub use crate::metrics::{Accuracy, Metric};
+    pub use crate::metrics::{BinaryAccuracy, F1Score, Precision, Recall, RocAuc, TopKAccuracy};
+    pub use crate::optimizers::ParameterGroup;
     pub use crate::optimizers::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, Nadam, Optimizer, Radam, RmsProp, Sgd,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, Optimizer, Radam, RmsProp, Sgd,
     };
     pub use crate::schedules::{
-        CosineAnnealing, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle, PolynomialDecay, Schedule,
-        StepDecay,
+        CosineAnnealing, CosineRestarts, ExponentialDecay, LinearRamp, MultiStepDecay, OneCycle,
+        PolynomialDecay, Schedule, StepDecay,
     };
+    pub use crate::{Ema, State};
     pub use crate::{FitOptions, Forward, History, Init, Layer, Model, Module, Trainer, seeded};
     pub use wengert::prelude::*;
 }

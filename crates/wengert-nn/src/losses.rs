@@ -1,84 +1,27 @@
-//! Losses: one number a row, of which the trainer takes the mean.
+//! Losses: numbers of rows, of which the trainer takes the mean.
+//!
+//! A loss gives one number a row (or a position of a row, as of a sequence), so that samples can be
+//! weighted and epochs averaged exactly, whatever the sizes of batches are. How the numbers become
+//! one is the same for all losses and written once: [`Loss::reduced`].
+
+mod binary;
+mod categorical;
+mod cross_entropy;
+mod distributions;
+mod pairs;
+mod target;
+mod values;
+
+pub use binary::{BinaryCrossEntropy, BinaryFocalCrossEntropy, Hinge};
+pub use categorical::{CategoricalFocalCrossEntropy, CategoricalHinge};
+pub use cross_entropy::{CategoricalCrossEntropy, SparseCategoricalCrossEntropy};
+pub use distributions::{GaussianNll, KlDivergence, Poisson};
+pub use pairs::{CosineSimilarity, cosine_embedding, margin_ranking, triplet_margin};
+pub use target::{AsTarget, Target};
+pub use values::{Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SmoothL1};
 
 use crate::trainer::TrainError;
-use wengert::{Float, Tensor, Var};
-
-/// What a batch should have given: class labels, or values.
-#[derive(Clone, Copy, Debug)]
-pub enum Target<'a, T: Float = f32> {
-    /// A class a row.
-    Classes(&'a Tensor<usize>),
-    /// Values of the output's shape.
-    Values(&'a Tensor<T>),
-}
-
-/// What can be a data set's target: a tensor of labels or of values.
-pub trait AsTarget<T: Float> {
-    /// This, as a loss takes it.
-    fn as_target(&self) -> Target<'_, T>;
-}
-
-impl<T: Float> AsTarget<T> for Tensor<usize> {
-    fn as_target(&self) -> Target<'_, T> {
-        Target::Classes(self)
-    }
-}
-
-impl AsTarget<f32> for Tensor<f32> {
-    fn as_target(&self) -> Target<'_, f32> {
-        Target::Values(self)
-    }
-}
-
-impl AsTarget<f64> for Tensor<f64> {
-    fn as_target(&self) -> Target<'_, f64> {
-        Target::Values(self)
-    }
-}
-
-impl<'a, T: Float> Target<'a, T> {
-    /// The labels, for an output of shape `[rows, classes]`.
-    ///
-    /// # Errors
-    /// The target is values, there is not one label a row, or a label is not below `classes`.
-    pub fn classes(self, loss: &'static str, output: &[usize]) -> Result<&'a Tensor<usize>, TrainError> {
-        let Target::Classes(labels) = self else {
-            return Err(TrainError::Target { loss, expected: "class labels", found: "values".into() });
-        };
-        let (rows, classes) = match output {
-            [rows, classes] => (*rows, *classes),
-            _ => return Err(TrainError::Output { loss, expected: "[rows, classes]", found: output.into() }),
-        };
-        if labels.shape()[..] != [rows] {
-            let found = format!("labels of shape {} for {rows} rows", labels.shape());
-            return Err(TrainError::Target { loss, expected: "one label a row", found });
-        }
-        match labels.as_slice().iter().find(|&&label| label >= classes) {
-            Some(label) => {
-                let found = format!("label {label} for an output of {classes} classes");
-                Err(TrainError::Target { loss, expected: "labels below the number of classes", found })
-            }
-            None => Ok(labels),
-        }
-    }
-
-    /// The values, for an output of their shape.
-    ///
-    /// # Errors
-    /// The target is labels, or of another shape.
-    pub fn values(self, loss: &'static str, output: &[usize]) -> Result<&'a Tensor<T>, TrainError> {
-        match self {
-            Target::Values(values) if values.shape()[..] == *output => Ok(values),
-            Target::Values(values) => {
-                let found = format!("values of shape {} for an output of shape {output:?}", values.shape());
-                Err(TrainError::Target { loss, expected: "values of the output's shape", found })
-            }
-            Target::Classes(_) => {
-                Err(TrainError::Target { loss, expected: "values", found: "class labels".into() })
-            }
-        }
-    }
-}
+use wengert::{Element, Float, Reduction, Tensor, Var};
 
 /// A loss: how far an output is from its target, one number a row.
 ///
@@ -86,123 +29,124 @@ impl<'a, T: Float> Target<'a, T> {
 /// use wengert_nn::prelude::*;
 /// use wengert_nn::{TrainError, losses::Target};
 ///
-/// /// Mean absolute error.
-/// struct MeanAbsoluteError;
+/// /// The fourth power of each error.
+/// struct Quartic;
 ///
-/// impl Loss for MeanAbsoluteError {
+/// impl Loss for Quartic {
 ///     fn rows<'t>(&self, output: Var<'t>, target: Target) -> Result<Var<'t>, TrainError> {
-///         let values = target.values("mean absolute error", &output.shape())?;
-///         Ok((output - output.tape().constant(values)).abs().mean_axes(&[-1], false))
+///         let values = target.values("quartic", &output.shape())?;
+///         Ok((output - output.tape().constant(values)).powi(4).mean_axes(&[-1], false))
 ///     }
 /// }
 /// ```
-pub trait Loss<T: Float = f32> {
-    /// The loss of each row.
+pub trait Loss<T: Float = f32>: Send + Sync {
+    /// The loss of each row: a variable whose first axis is the batch's.
     ///
     /// # Errors
     /// The target is of another kind or shape than the loss takes.
     #[track_caller]
     fn rows<'t>(&self, output: Var<'t, T>, target: Target<'_, T>) -> Result<Var<'t, T>, TrainError>;
-}
 
-/// -ln of the probability given to the labelled class.
-///
-/// ```
-/// use wengert_nn::prelude::*;
-/// let tape = GradientTape::<f32>::new();
-/// let logits = tape.var(tensor![[2.0, 0.0]]);
-/// let loss = SparseCategoricalCrossEntropy::from_logits();
-/// let rows = loss.rows(logits, wengert_nn::losses::Target::Classes(&tensor![0]))?;
-/// assert!((rows.value().item() - (1.0 + (-2.0f32).exp()).ln()).abs() < 1e-6);
-/// # Ok::<(), wengert_nn::TrainError>(())
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct SparseCategoricalCrossEntropy {
-    from_logits: bool,
-}
-
-impl SparseCategoricalCrossEntropy {
-    /// The model's outputs are logits: the stable and fast way.
-    pub fn from_logits() -> Self {
-        SparseCategoricalCrossEntropy { from_logits: true }
+    /// What each of the rows counts in a mean; `None`, the default, if all count 1. Rows that are
+    /// ignored count 0, and classes with weights count as much as their weight, as in PyTorch.
+    fn counts(&self, target: Target<'_, T>) -> Option<Tensor<T>> {
+        let _ = target;
+        None
     }
 
-    /// The model's outputs are probabilities, such as a softmax gives. As in Keras they are
-    /// divided by their sum, and those below 10⁻⁷ count as 10⁻⁷.
-    pub fn from_probabilities() -> Self {
-        SparseCategoricalCrossEntropy { from_logits: false }
+    /// The mean loss of one who knows nothing but the target's distribution, if that is known: what an
+    /// untrained model's should be near. [`Trainer::check`](crate::Trainer::check) compares.
+    fn of_chance(&self, output: &[usize], target: Target<'_, T>) -> Option<f64> {
+        let _ = (output, target);
+        None
+    }
+
+    /// The loss as one number, or as one a row.
+    ///
+    /// `weights`, of the shape of the rows or of their first axes, are multiplied to the rows.
+    /// [`Reduction::Mean`] divides their sum by what the rows [count](Loss::counts), not by the
+    /// weights, as Keras does; where nothing counts it is 0.
+    ///
+    /// ```
+    /// use wengert_nn::{losses::Target, prelude::*};
+    /// let tape = GradientTape::<f32>::new();
+    /// let output = tape.var(tensor![[1.0], [3.0]]);
+    /// let zeros = Tensor::zeros(&[2, 1]);
+    /// let loss = |weights, reduction| {
+    ///     MeanSquaredError::new().reduced(output, Target::Values(&zeros), weights, reduction).map(|x| x.value())
+    /// };
+    /// assert_eq!(loss(None, Reduction::Mean)?.item(), 5.0);
+    /// let weights = tensor![2.0, 0.0];
+    /// assert_eq!(loss(Some(&weights), Reduction::None)?, tensor![2.0, 0.0]);
+    /// assert_eq!(loss(Some(&weights), Reduction::Mean)?.item(), 1.0);
+    /// # Ok::<(), wengert_nn::TrainError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The target is of another kind or shape than the loss takes, or the weights are.
+    #[track_caller]
+    fn reduced<'t>(
+        &self,
+        output: Var<'t, T>,
+        target: Target<'_, T>,
+        weights: Option<&Tensor<T>>,
+        reduction: Reduction,
+    ) -> Result<Var<'t, T>, TrainError> {
+        let rows = weighted(self.rows(output, target)?, weights)?;
+        Ok(match reduction {
+            Reduction::None => rows,
+            Reduction::Sum => rows.sum(),
+            Reduction::Mean => match self.counts(target) {
+                None => rows.mean(),
+                Some(counts) => shared(rows.sum(), sum(&counts)),
+            },
+        })
     }
 }
 
-impl<T: Float> Loss<T> for SparseCategoricalCrossEntropy {
+/// Boxed losses are losses.
+impl<T: Float, L: Loss<T> + ?Sized> Loss<T> for Box<L> {
     #[track_caller]
     fn rows<'t>(&self, output: Var<'t, T>, target: Target<'_, T>) -> Result<Var<'t, T>, TrainError> {
-        let shape = output.shape();
-        let labels = target.classes("sparse categorical cross-entropy", &shape)?;
-        if self.from_logits {
-            return Ok(output.cross_entropy_rows(labels));
-        }
-        let one_hot = wengert_datasets::to_one_hot(labels, shape[1]).expect("labels were checked");
-        Ok(cross_entropy_of_probabilities(output, &one_hot))
+        (**self).rows(output, target)
+    }
+
+    fn counts(&self, target: Target<'_, T>) -> Option<Tensor<T>> {
+        (**self).counts(target)
+    }
+
+    fn of_chance(&self, output: &[usize], target: Target<'_, T>) -> Option<f64> {
+        (**self).of_chance(output, target)
     }
 }
 
-/// -sum(target · ln(probability)) of each row, for targets that are distributions themselves.
-#[derive(Clone, Copy, Debug)]
-pub struct CategoricalCrossEntropy {
-    from_logits: bool,
-}
-
-impl CategoricalCrossEntropy {
-    /// The model's outputs are logits: the stable and fast way.
-    pub fn from_logits() -> Self {
-        CategoricalCrossEntropy { from_logits: true }
-    }
-
-    /// The model's outputs are probabilities; treated as in
-    /// [`SparseCategoricalCrossEntropy::from_probabilities`].
-    pub fn from_probabilities() -> Self {
-        CategoricalCrossEntropy { from_logits: false }
-    }
-}
-
-impl<T: Float> Loss<T> for CategoricalCrossEntropy {
-    #[track_caller]
-    fn rows<'t>(&self, output: Var<'t, T>, target: Target<'_, T>) -> Result<Var<'t, T>, TrainError> {
-        let values = target.values("categorical cross-entropy", &output.shape())?;
-        if !self.from_logits {
-            return Ok(cross_entropy_of_probabilities(output, values));
-        }
-        let target = output.tape().constant(values);
-        Ok(-(target * output.log_softmax(-1)).sum_axes(&[-1], false))
-    }
-}
-
+/// Rows times weights of the shape of their first axes.
 #[track_caller]
-fn cross_entropy_of_probabilities<'t, T: Float>(p: Var<'t, T>, target: &Tensor<T>) -> Var<'t, T> {
-    let tape = p.tape();
-    let p = p / p.sum_axes(&[-1], true);
-    let ln_p = p.maximum(tape.constant(T::from_f64(1e-7))).ln();
-    -(tape.constant(target) * ln_p).sum_axes(&[-1], false)
+pub(crate) fn weighted<'t, T: Float>(
+    rows: Var<'t, T>,
+    weights: Option<&Tensor<T>>,
+) -> Result<Var<'t, T>, TrainError> {
+    let Some(weights) = weights else { return Ok(rows) };
+    let (shape, own) = (rows.shape(), weights.shape());
+    if !shape.starts_with(own) {
+        return Err(TrainError::Weights {
+            expected: format!("one for each of the rows, which have shape {shape}"),
+            found: format!("weights of shape {own}"),
+        });
+    }
+    let mut wide = own.to_vec();
+    wide.resize(shape.len(), 1);
+    let weights = weights.reshape(&wide).expect("axes of length 1 were added");
+    Ok(rows * rows.tape().constant(weights))
 }
 
-/// The mean over each row's values of (output - target)².
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MeanSquaredError;
-
-impl MeanSquaredError {
-    /// The loss.
-    pub fn new() -> Self {
-        MeanSquaredError
-    }
+/// `total / count`, and 0 if nothing counts.
+#[track_caller]
+pub(crate) fn shared<T: Float>(total: Var<'_, T>, count: f64) -> Var<'_, T> {
+    if count == 0.0 { total * 0.0 } else { total / count }
 }
 
-impl<T: Float> Loss<T> for MeanSquaredError {
-    #[track_caller]
-    fn rows<'t>(&self, output: Var<'t, T>, target: Target<'_, T>) -> Result<Var<'t, T>, TrainError> {
-        let values = target.values("mean squared error", &output.shape())?;
-        let square = (output - output.tape().constant(values)).square();
-        let others: Vec<isize> = (1..square.shape().len() as isize).collect();
-        Ok(square.mean_axes(&others, false))
-    }
+/// The sum in double precision.
+pub(crate) fn sum<T: Float>(x: &Tensor<T>) -> f64 {
+    x.as_slice().iter().map(|&x| Element::to_f64(x)).sum()
 }

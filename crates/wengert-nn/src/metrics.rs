@@ -1,7 +1,25 @@
 //! Metrics: streaming over batches, exact at the end.
+//!
+//! A metric gives the same value for rows that come in several batches as for all of them at once,
+//! to the bit: it adds row after row, in double precision or in whole numbers.
+
+mod accuracy;
+mod auc;
+mod confusion;
+mod perplexity;
+mod rates;
+mod regression;
+
+pub use accuracy::{Accuracy, BinaryAccuracy, TopKAccuracy};
+pub use auc::RocAuc;
+pub use confusion::ConfusionMatrix;
+pub use perplexity::Perplexity;
+pub use rates::{Average, F1Score, Precision, Recall};
+pub use regression::{MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError};
 
 use crate::losses::Target;
-use wengert::{Float, Tensor};
+use crate::trainer::TrainError;
+use wengert::{Element, Float, Tensor};
 
 /// A number that says how good outputs are, gathered batch by batch.
 pub trait Metric<T: Float = f32> {
@@ -10,80 +28,69 @@ pub trait Metric<T: Float = f32> {
     /// Forgets all batches.
     fn reset(&mut self);
     /// Counts one batch.
-    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>);
+    ///
+    /// # Errors
+    /// The output or the target is not what the metric takes; nothing is counted then.
+    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>) -> Result<(), TrainError>;
     /// The value over all batches since the reset; NaN if there were none.
     fn value(&self) -> f64;
 }
 
-/// The share of rows whose largest output is at the target's class.
-///
-/// The target is class labels, or distributions, whose largest entry counts. Of equal outputs the
-/// first counts.
-///
-/// ```
-/// use wengert_nn::prelude::*;
-/// use wengert_nn::losses::Target;
-/// let mut accuracy = Accuracy::new();
-/// let output: Tensor = tensor![[0.1, 0.9], [0.8, 0.2]];
-/// accuracy.update(&output, Target::Classes(&tensor![1, 1]));
-/// assert_eq!(Metric::<f32>::value(&accuracy), 0.5);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Accuracy {
-    right: usize,
-    rows: usize,
+/// Calls `f` with the predicted and the true class of each row of outputs `[rows, .., classes]`; gives
+/// the number of classes.
+fn each_class<T: Float>(
+    metric: &'static str,
+    output: &Tensor<T>,
+    target: Target<'_, T>,
+    mut f: impl FnMut(usize, usize),
+) -> Result<usize, TrainError> {
+    each_row(metric, output, target, |row, truth| f(largest(row), truth))
 }
 
-impl Accuracy {
-    /// The metric, with no batch counted.
-    pub fn new() -> Accuracy {
-        Accuracy::default()
+/// Calls `f` with each row of outputs `[rows, .., classes]` and its true class, which is a label or the
+/// place of the largest entry of a row of values.
+fn each_row<T: Float>(
+    metric: &'static str,
+    output: &Tensor<T>,
+    target: Target<'_, T>,
+    mut f: impl FnMut(&[T], usize),
+) -> Result<usize, TrainError> {
+    let classes = match output.shape()[..] {
+        [_, .., classes] if classes > 0 => classes,
+        _ => {
+            let (expected, found) = ("[rows, .., classes]", output.shape().to_vec());
+            return Err(TrainError::Output { loss: metric, expected, found });
+        }
+    };
+    let rows = output.as_slice().chunks_exact(classes);
+    match target {
+        Target::Classes(_) => {
+            let labels = target.classes(metric, output.shape())?;
+            rows.zip(labels.as_slice()).for_each(|(row, &label)| f(row, label));
+        }
+        Target::Values(_) => {
+            let values = target.values(metric, output.shape())?;
+            rows.zip(values.as_slice().chunks_exact(classes)).for_each(|(row, x)| f(row, largest(x)));
+        }
     }
+    Ok(classes)
 }
 
-impl<T: Float> Metric<T> for Accuracy {
-    fn name(&self) -> &str {
-        "accuracy"
+/// Calls `f` with each output and whether its target is above a half.
+fn each_answer<T: Float>(
+    metric: &'static str,
+    output: &Tensor<T>,
+    target: Target<'_, T>,
+    mut f: impl FnMut(f64, bool),
+) -> Result<(), TrainError> {
+    let target = target.binary(metric, output.shape())?;
+    for (&x, &t) in output.as_slice().iter().zip(target.as_slice()) {
+        f(Element::to_f64(x), Element::to_f64(t) > 0.5);
     }
-
-    fn reset(&mut self) {
-        *self = Accuracy::new();
-    }
-
-    fn update(&mut self, output: &Tensor<T>, target: Target<'_, T>) {
-        let Some(&classes) = output.shape().last().filter(|&&classes| classes > 0) else { return };
-        let predicted = output.as_slice().chunks_exact(classes).map(largest);
-        self.rows += output.len() / classes;
-        self.right += match target {
-            Target::Classes(labels) => predicted.zip(labels.as_slice()).filter(|(a, b)| a == *b).count(),
-            Target::Values(values) => predicted
-                .zip(values.as_slice().chunks_exact(classes))
-                .filter(|(a, b)| *a == largest(b))
-                .count(),
-        };
-    }
-
-    fn value(&self) -> f64 {
-        self.right as f64 / self.rows as f64
-    }
+    Ok(())
 }
 
 /// The first position of the largest element; NaN is never larger.
 fn largest<T: Float>(row: &[T]) -> usize {
     row.iter().enumerate().fold(0, |best, (i, &x)| if x > row[best] { i } else { best })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wengert::tensor;
-
-    #[test]
-    fn accuracy_counts_over_batches_and_takes_the_first_of_ties() {
-        let mut accuracy = Accuracy::new();
-        assert!(Metric::<f64>::value(&accuracy).is_nan());
-        accuracy.update(&tensor![[1.0, 1.0], [0.0, 1.0]], Target::Classes(&tensor![0, 0]));
-        accuracy.update(&tensor![[1.0, 2.0]], Target::Values(&tensor![[0.0, 1.0]]));
-        assert_eq!(Metric::<f64>::value(&accuracy), 2.0 / 3.0);
-    }
 }

@@ -9,11 +9,14 @@
 //! The number type is the trait's parameter, not an associated type: plain data is a module of
 //! any number type, and a derived model has the one that its fields agree on.
 
+use crate::init::Init;
+use crate::layers::{Activation, RecurrentOptions};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::time::Duration;
-use wengert::{Float, Parameter};
+use wengert::{AttentionOptions, ConvOptions, Float, Gradients, Parameter, PoolOptions, Shape};
 
 /// Implements [`Module`](trait@Module) by visiting every field.
 ///
@@ -72,6 +75,28 @@ impl<'a> Path<'a> {
     /// The part numbered `index`, from 0, of what is at this path.
     pub const fn index(&'a self, index: usize) -> Path<'a> {
         Path(Some((self, Step::Index(index))))
+    }
+
+    /// Whether this is its text.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.before(text) == Some("")
+    }
+
+    /// What stands before this path at the end of `text`.
+    pub(crate) fn before<'n>(&self, text: &'n str) -> Option<&'n str> {
+        let Some((parent, step)) = self.0 else { return Some(text) };
+        let head = match step {
+            Step::Name(name) => text.strip_suffix(name)?,
+            Step::Index(index) => {
+                let head = text.trim_end_matches(|c: char| c.is_ascii_digit());
+                (text[head.len()..].parse() == Ok(index)).then_some(head)?
+            }
+        };
+        match (parent.0, head.strip_suffix('.')) {
+            (_, Some(head)) => parent.before(head),
+            (None, None) => head.is_empty().then_some(""),
+            (Some(_), None) => None,
+        }
     }
 
     fn spell(&self, out: &mut dyn fmt::Write) -> fmt::Result {
@@ -178,7 +203,8 @@ pub trait Module<T: Float = f32> {
         all
     }
 
-    /// How many numbers all parameters have together.
+    /// How many numbers all parameters have together; [state](Parameter::state), such as running
+    /// statistics, does not count.
     ///
     /// ```
     /// use wengert_nn::prelude::*;
@@ -187,9 +213,61 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn parameter_count(&self) -> usize {
         let mut count = 0;
-        self.visit(&Path::root(), &mut |_, parameter| count += parameter.value().len());
+        self.visit(&Path::root(), &mut |_, parameter| {
+            count += if parameter.is_state() { 0 } else { parameter.value().len() };
+        });
         count
     }
+
+    /// Tells every parameter [where it stands](Parameter::set_name), so that layers know it too: in
+    /// scopes on the tape, summaries and errors. Trainers, summaries and the first step of an optimizer
+    /// do it.
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// #[derive(Module)]
+    /// struct Model { hidden: Dense }
+    /// let model = Model { hidden: Dense::new(2, 3, &mut seeded(0)) };
+    /// model.name_parameters();
+    /// let tape = GradientTape::new();
+    /// let y = model.hidden.forward(tape.constant(tensor![[1.0, 2.0]]));
+    /// assert_eq!(tape.scope_of(y.id()), "hidden");
+    /// ```
+    fn name_parameters(&self) {
+        name_from(self, &Path::root());
+    }
+
+    /// Freezes all parameters, or lets them be trained again: see [`Parameter::set_trainable`].
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// let mut encoder: Dense = Dense::new(2, 3, &mut seeded(0));
+    /// encoder.set_trainable(false);
+    /// let tape = GradientTape::new();
+    /// let x = tape.var(tensor![[1.0, 2.0]]);
+    /// let grads = encoder.forward(x).sum().backward();
+    /// assert!(grads.get(x).is_some() && grads.get(encoder.weight()).is_none());
+    /// ```
+    fn set_trainable(&mut self, trainable: bool) {
+        self.visit_mut(&Path::root(), &mut |_, parameter| parameter.set_trainable(trainable));
+    }
+
+    /// Brings running statistics up to date with the forward passes under `grads`. The optimizers of
+    /// this crate do it in each step; one of your own should.
+    fn update_state(&mut self, grads: &Gradients<T>) {
+        self.visit_mut(&Path::root(), &mut |_, parameter| {
+            grads.update_state(parameter);
+        });
+    }
+}
+
+/// [`Module::name_parameters`] of what stands at a path.
+pub(crate) fn name_from<T: Float>(module: &(impl Module<T> + ?Sized), path: &Path<'_>) {
+    module.visit(path, &mut |path, parameter| {
+        if !parameter.name().is_some_and(|name| path.is(&name)) {
+            parameter.set_name(&path.to_string());
+        }
+    });
 }
 
 impl<T: Float> Module<T> for Parameter<T> {
@@ -245,6 +323,17 @@ macro_rules! lists {
 
 lists! { [M]; Vec<M>; const N, [M; N]; }
 
+/// Named by key, in the order of the keys.
+impl<T: Float, K: fmt::Display + Ord, M: Module<T>> Module<T> for BTreeMap<K, M> {
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Parameter<T>)) {
+        self.iter().for_each(|(key, module)| module.visit(&path.child(&key.to_string()), f));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
+        self.iter_mut().for_each(|(key, module)| module.visit_mut(&path.child(&key.to_string()), f));
+    }
+}
+
 macro_rules! tuples {
     ($(($($name:ident $index:tt),+);)*) => {$(
         /// Named by position: `0`, `1`, ...
@@ -271,6 +360,8 @@ tuples! {
     (A 0, B 1, C 2, D 3);
     (A 0, B 1, C 2, D 3, E 4);
     (A 0, B 1, C 2, D 3, E 4, G 5);
+    (A 0, B 1, C 2, D 3, E 4, G 5, H 6);
+    (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7);
 }
 
 macro_rules! plain_data {
@@ -286,6 +377,7 @@ macro_rules! plain_data {
 plain_data! {
     (), bool, char, f32, f64, String, &'static str, Duration, Range<usize>, PhantomData<X> where X,
     i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize,
+    Shape, AttentionOptions, ConvOptions, PoolOptions, Activation, Init, RecurrentOptions,
 }
 
 #[cfg(test)]
@@ -325,6 +417,19 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_found_at_the_end_of_a_name() {
+        let root = Path::root();
+        let (layers, weight) = (root.child("layers"), root.child("weight"));
+        let third = layers.index(3);
+        assert_eq!(weight.before("encoder.0.weight"), Some("encoder.0"));
+        assert_eq!(third.before("model.layers.3"), Some("model"));
+        assert_eq!((third.before("layers.3"), third.before("layers.13")), (Some(""), None));
+        assert_eq!((weight.before("overweight"), third.before("3")), (None, None));
+        assert_eq!(root.before("a.b"), Some("a.b"));
+        assert!(third.is("layers.3") && root.is("") && !root.is("a") && !third.is("a.layers.3"));
+    }
+
+    #[test]
     fn a_path_owns_no_memory() {
         fn is_copy<P: Copy>(_: P) {}
         is_copy(Path::root());
@@ -351,6 +456,12 @@ mod tests {
         let [a, b, c, d, e, g] = [0., 1., 2., 3., 4., 5.].map(parameter);
         let all = [("0", 0.), ("1", 1.), ("2", 2.), ("3", 3.), ("4", 4.), ("5", 5.)];
         assert_eq!(named(&(a, b, c, d, e, g)), expected(all));
+    }
+
+    #[test]
+    fn a_map_names_by_key_in_order() {
+        let heads = BTreeMap::from([("words", parameter(2.)), ("images", parameter(1.))]);
+        assert_eq!(named(&heads), expected([("images", 1.), ("words", 2.)]));
     }
 
     #[test]

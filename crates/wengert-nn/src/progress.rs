@@ -1,11 +1,11 @@
 //! The progress bar of a training: a moving line in a terminal, a plain line an epoch elsewhere.
 
-use crate::callbacks::{Callback, Progress};
+use crate::callbacks::{Callback, CallbackError, Context, Progress};
 use crate::trainer::Epoch;
 use indicatif::{ProgressBar as Bar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
 use std::io::{IsTerminal, Write as _};
-use std::ops::ControlFlow;
+use wengert::Float;
 
 /// Shows loss, metrics, rows a second and the time left of each epoch, on standard output.
 ///
@@ -26,27 +26,29 @@ impl ProgressBar {
     }
 }
 
-impl Callback for ProgressBar {
-    fn on_train_begin(&mut self, epochs: usize) {
-        self.epochs = epochs;
-    }
-
-    fn on_epoch_begin(&mut self, epoch: usize) {
+impl<T: Float> Callback<T> for ProgressBar {
+    fn on_epoch_begin(&mut self, context: &mut Context<'_, T>) -> Result<(), CallbackError> {
+        self.epochs = context.epochs;
         if std::io::stdout().is_terminal() {
             let bar = Bar::with_draw_target(None, ProgressDrawTarget::stdout());
             let style = "{prefix} [{bar:30}] {pos}/{len}  {msg}";
             bar.set_style(
                 ProgressStyle::with_template(style).expect("the template is right").progress_chars("=>-"),
             );
-            bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+            bar.set_prefix(format!("epoch {}/{}", context.epoch, self.epochs));
             self.bar = Some(bar);
         }
+        Ok(())
     }
 
-    fn on_batch_end(&mut self, progress: &Progress<'_>) {
+    fn on_train_batch_end(
+        &mut self,
+        progress: &Progress<'_>,
+        _: &mut Context<'_, T>,
+    ) -> Result<(), CallbackError> {
         let seconds = progress.elapsed.as_secs_f64();
         self.rows_per_second = progress.rows as f64 / seconds.max(1e-9);
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = &self.bar else { return Ok(()) };
         bar.set_length(progress.batches as u64);
         let left = seconds / progress.batch as f64 * (progress.batches - progress.batch) as f64;
         bar.set_message(format!(
@@ -56,9 +58,10 @@ impl Callback for ProgressBar {
             duration(left)
         ));
         bar.set_position(progress.batch as u64);
+        Ok(())
     }
 
-    fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+    fn on_epoch_end(&mut self, epoch: &Epoch, _: &mut Context<'_, T>) -> Result<(), CallbackError> {
         let mut line = numbers(epoch.loss, &epoch.metrics);
         if let Some(validation) = &epoch.validation {
             let _ = write!(
@@ -75,7 +78,7 @@ impl Callback for ProgressBar {
                 let _ = writeln!(std::io::stdout(), "epoch {}/{}  {line}", epoch.epoch, self.epochs);
             }
         }
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 

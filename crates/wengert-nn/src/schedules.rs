@@ -9,22 +9,35 @@
 //! | [`LinearRamp`] | `LinearLR` | |
 //! | [`OneCycle`] | `OneCycleLR`, without its cycle of momenta | |
 //! | [`PolynomialDecay`] | `PolynomialLR` | `PolynomialDecay` |
+//! | [`CosineRestarts`] | `CosineAnnealingWarmRestarts` | `CosineDecayRestarts` |
+//! | [`Schedule::then`] | `SequentialLR` | |
+//! | [`Schedule::warmed_up`] | | `warmup_steps` of `CosineDecay` |
+//! | [`ReduceOnPlateau`], no function of the step | `ReduceLROnPlateau` | `ReduceLROnPlateau` |
 //!
 //! Each is a closed formula of the step and keeps nothing in between, unlike PyTorch's, which change
 //! the last rate: so a training goes on from any step, and asking twice does no harm. What a step
 //! is, the caller says: an update ([`Trainer::schedule`](crate::Trainer::schedule)), or an epoch.
 
+mod compose;
+mod plateau;
+mod restarts;
+
+pub use compose::{Then, WarmUp};
+pub use plateau::ReduceOnPlateau;
+pub use restarts::CosineRestarts;
+
 use std::f64::consts::PI;
 
 /// A learning rate for each step.
 ///
-/// A function from step to rate is one, which is how schedules are joined, stretched and resumed:
+/// Schedules are joined by [`then`](Schedule::then) and begun gently by
+/// [`warmed_up`](Schedule::warmed_up). A function from step to rate is one too, which is how they are
+/// stretched and resumed:
 ///
 /// ```
 /// use wengert_nn::prelude::*;
 ///
-/// let (warmup, decay) = (LinearRamp::new(0.1, 100), CosineAnnealing::new(0.1, 900));
-/// let both = move |step: u64| if step < 100 { warmup.at(step) } else { decay.at(step - 100) };
+/// let both = LinearRamp::new(0.1, 100).then(100, CosineAnnealing::new(0.1, 900));
 /// assert_eq!(both.at(100), 0.1);
 ///
 /// let batches = 469; // in an epoch
@@ -37,6 +50,35 @@ use std::f64::consts::PI;
 pub trait Schedule {
     /// The learning rate of a step, counted from 0.
     fn at(&self, step: u64) -> f64;
+
+    /// This for so many steps, and then another one, which counts from 0 again.
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// let schedule = ExponentialDecay::new(1.0, 0.5).then(2, |_: u64| 0.125);
+    /// assert_eq!([0, 1, 2, 9].map(|step| schedule.at(step)), [1.0, 0.5, 0.125, 0.125]);
+    /// ```
+    fn then<S: Schedule>(self, steps: u64, next: S) -> Then<Self, S>
+    where
+        Self: Sized,
+    {
+        Then { first: self, steps, second: next }
+    }
+
+    /// A straight line up to this schedule's first rate, in so many steps, and then this: step i of the n
+    /// steps before has (i + 1) / (n + 1) of that rate.
+    ///
+    /// ```
+    /// use wengert_nn::prelude::*;
+    /// let schedule = CosineAnnealing::new(1.0, 100).warmed_up(3);
+    /// assert_eq!([0, 1, 2, 3, 103].map(|step| schedule.at(step)), [0.25, 0.5, 0.75, 1.0, 0.0]);
+    /// ```
+    fn warmed_up(self, steps: u64) -> WarmUp<Self>
+    where
+        Self: Sized,
+    {
+        WarmUp { steps, schedule: self }
+    }
 }
 
 impl<F: Fn(u64) -> f64> Schedule for F {

@@ -90,6 +90,27 @@ fn sequential_without_layers_gives_its_input() {
     assert_eq!(output(&model, tensor![1.0, 2.0]), tensor![1.0, 2.0]);
 }
 
+#[test]
+fn layers_of_a_sequential_are_found_and_listed_by_name() {
+    let model: Sequential = Sequential::new().named("hidden", Dense::new(3, 2, &mut seeded(0))).layer(Relu);
+    assert_eq!(format!("{model:?}"), r#"Sequential ["hidden", "1"]"#);
+    assert_eq!(model.get("hidden").map(|layer| layer.parameter_count()), Some(8));
+    assert!(model.get("2").is_none());
+}
+
+#[test]
+fn lists_and_options_of_layers_are_layers() {
+    let rng = &mut seeded(1);
+    let layers: Vec<Dense<f64>> = vec![Dense::new(3, 4, rng), Dense::new(4, 2, rng)];
+    let x = Tensor::uniform(&[5, 3], -1.0, 1.0, rng);
+    let by_hand = output(&layers[1], output(&layers[0], x.clone()));
+    assert_eq!(bits(&output(&layers, x.clone())), bits(&by_hand));
+    assert_eq!(bits(&output(&Some(Box::new(layers)), x.clone())), bits(&by_hand));
+    assert_eq!(output(&None::<Dense<f64>>, x.clone()), x);
+    let boxed: [Box<dyn Layer<f64>>; 2] = [Box::new(Tanh), Box::new(Flatten)];
+    assert_eq!(output(&boxed, x.clone()), x.tanh());
+}
+
 /// Names of layers are scopes, one in the other, and every node has the line that called the model.
 #[test]
 fn sequential_prints_its_scopes_on_the_tape() {

@@ -147,15 +147,15 @@ fn targets_of_the_wrong_kind_are_named() {
 fn labels_that_do_not_fit_the_output_are_named() {
     for loss in [SPARSE_LOGITS(), SPARSE()] {
         let expected = "sparse categorical cross-entropy takes labels below the number of classes; the target is label 3 for an output of 3 classes";
-        refuses(loss, &[2, 3], Target::Classes(&tensor![2, 3]), expected);
+        refuses(loss.clone(), &[2, 3], Target::Classes(&tensor![2, 3]), expected);
         let expected = "sparse categorical cross-entropy takes one label a row; the target is labels of shape [2] for 3 rows";
-        refuses(loss, &[3, 3], Target::Classes(&tensor![0, 1]), expected);
+        refuses(loss.clone(), &[3, 3], Target::Classes(&tensor![0, 1]), expected);
         let expected = "sparse categorical cross-entropy takes one label a row; the target is labels of shape [2, 1] for 2 rows";
-        refuses(loss, &[2, 3], Target::Classes(&tensor![[0], [1]]), expected);
-        let expected = "sparse categorical cross-entropy takes an output of shape [rows, classes]; the model's has shape [2, 3, 4]";
-        refuses(loss, &[2, 3, 4], Target::Classes(&tensor![0, 1]), expected);
-        let expected = "sparse categorical cross-entropy takes an output of shape [rows, classes]; the model's has shape [2]";
-        refuses(loss, &[2], Target::Classes(&tensor![0, 1]), expected);
+        refuses(loss.clone(), &[2, 3], Target::Classes(&tensor![[0], [1]]), expected);
+        let expected = "sparse categorical cross-entropy takes one label a row; the target is labels of shape [2] for rows of shape [2, 3]";
+        refuses(loss.clone(), &[2, 3, 4], Target::Classes(&tensor![0, 1]), expected);
+        let expected = "sparse categorical cross-entropy takes an output of shape [rows, .., classes]; the model's has shape [2]";
+        refuses(loss.clone(), &[2], Target::Classes(&tensor![0, 1]), expected);
     }
 }
 

@@ -226,6 +226,20 @@ fn adamax_is_that_of_keras() {
     follows(Adamax::new(0.01).betas(0.8, 0.5).epsilon(1e-2), || keras(0.8, 0.5, 1e-2));
 }
 
+#[test]
+fn lion_moves_by_the_sign_of_a_mean() {
+    let lion = |beta1: f64, beta2: f64| {
+        let mut m = 0.0;
+        move |w: f64, g: f64, rate: f64| {
+            let c = beta1 * m + (1.0 - beta1) * g;
+            m = beta2 * m + (1.0 - beta2) * g;
+            if c == 0.0 { w } else { w - rate * c.signum() }
+        }
+    };
+    follows(Lion::new(0.01), || lion(0.9, 0.99));
+    follows(Lion::new(0.01).betas(0.5, 0.8), || lion(0.5, 0.8));
+}
+
 /// Momentum alone for five steps with β₂ = 0.999, for six with 0.8; for ever with 0.6, whose ρ∞ is 4.
 #[test]
 fn radam_divides_once_enough_gradients_are_known() {
@@ -280,6 +294,7 @@ fn weight_decay_adds_to_the_gradient() {
     is_plain_after(adds, Adamax::new(0.1), Adamax::new(0.1).weight_decay(0.5));
     is_plain_after(adds, Nadam::new(0.1), Nadam::new(0.1).weight_decay(0.5));
     is_plain_after(adds, Radam::new(0.1), Radam::new(0.1).weight_decay(0.5));
+    is_plain_after(adds, Lion::new(0.1), Lion::new(0.1).weight_decay(0.5));
 }
 
 #[test]
@@ -289,6 +304,9 @@ fn decoupled_weight_decay_shrinks_the_weight() {
     is_plain_after(shrinks, Adam::pytorch(0.1), AdamW::pytorch(0.1).weight_decay(0.5));
     is_plain_after(shrinks, Nadam::new(0.1), Nadam::new(0.1).decoupled_weight_decay(0.5));
     is_plain_after(shrinks, Radam::new(0.1), Radam::new(0.1).decoupled_weight_decay(0.5));
+    is_plain_after(shrinks, Sgd::new(0.1), Sgd::new(0.1).decoupled_weight_decay(0.5));
+    is_plain_after(shrinks, RmsProp::new(0.1), RmsProp::new(0.1).decoupled_weight_decay(0.5));
+    is_plain_after(shrinks, Lion::new(0.1), Lion::new(0.1).decoupled_weight_decay(0.5));
 }
 
 #[test]
@@ -400,6 +418,7 @@ fn all<T: Float>() -> Vec<Box<dyn Optimizer<T>>> {
         Box::new(Radam::new(0.1)),
         Box::new(Adamax::new(0.1)),
         Box::new(Adamax::pytorch(0.1).weight_decay(0.1)),
+        Box::new(Lion::new(0.1)),
     ]
 }
 
@@ -441,7 +460,7 @@ fn a_parameter_that_would_never_learn_is_named_at_the_first_step() {
         let e = optimizer.step(&mut model, &grads).unwrap_err();
         assert_eq!(
             e.to_string(),
-            "parameter `blocks.0.weight` gets no gradient: the parameter was not used in this recording. It would never learn; leave it out of the model, or permit it with allow_unused()"
+            "parameter `blocks.0.weight` gets no gradient: the parameter was not used in this recording. It would never learn; leave it out of the model, freeze it, or permit it with allow_unused()"
         );
         let (path, reason) = ("blocks.0.weight".to_string(), NoGradient::NotRecorded);
         assert_eq!(e, OptimizerError::Unused { path, reason });
@@ -478,7 +497,7 @@ fn a_parameter_that_is_recorded_off_the_path_is_named_with_that_reason() {
 
 #[test]
 fn unused_parameters_may_be_permitted_and_then_keep_their_bits() {
-    let all: [Box<dyn Optimizer<f64>>; 9] = [
+    let all: [Box<dyn Optimizer<f64>>; 10] = [
         Box::new(Sgd::new(0.1).momentum(0.9).allow_unused()),
         Box::new(RmsProp::new(0.1).allow_unused()),
         Box::new(Adam::new(0.1).allow_unused()),
@@ -488,6 +507,7 @@ fn unused_parameters_may_be_permitted_and_then_keep_their_bits() {
         Box::new(Nadam::new(0.1).allow_unused()),
         Box::new(Radam::new(0.1).allow_unused()),
         Box::new(Adamax::new(0.1).allow_unused()),
+        Box::new(Lion::new(0.1).allow_unused()),
     ];
     for mut optimizer in all {
         let mut model = model();

@@ -105,3 +105,42 @@ fn a_warm_up_and_a_decay_are_joined_by_a_function() {
     let schedule: Box<dyn Schedule> = Box::new(both);
     assert_eq!([0, 5, 6].map(|step| schedule.at(step)), [0.0, 0.1, 0.05]);
 }
+
+#[test]
+fn schedules_follow_each_other_and_begin_gently() {
+    let schedule = LinearRamp::new(1.0, 4)
+        .factors(0.0, 1.0)
+        .then(4, StepDecay::new(1.0, 2).factor(0.5))
+        .then(8, |_: u64| 7.0);
+    let rates: Vec<f64> = (0..10).map(|step| schedule.at(step)).collect();
+    assert_eq!(rates, [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.5, 7.0, 7.0]);
+    let warmed = ExponentialDecay::new(1.0, 0.5).warmed_up(3);
+    assert_eq!([0, 1, 2, 3, 4].map(|step| warmed.at(step)), [0.25, 0.5, 0.75, 1.0, 0.5]);
+    assert_eq!(ExponentialDecay::new(1.0, 0.5).warmed_up(0).at(1), 0.5);
+    let boxed: Box<dyn Schedule> = Box::new(warmed);
+    assert_eq!((move |step: u64| boxed.at(step)).then(1, |_: u64| 0.0).at(0), 0.25);
+}
+
+/// PyTorch's formula with logarithms, where it has no rounding trouble.
+#[test]
+fn a_cosine_starts_again_and_its_waves_may_grow() {
+    for (longer, starts) in [(1, vec![0, 5, 10, 15, 20]), (2, vec![0, 5, 15, 35]), (3, vec![0, 5, 20, 65])] {
+        let schedule = CosineRestarts::new(0.3, 5).minimum(0.1).longer(longer);
+        for wave in starts.windows(2) {
+            for step in wave[0]..wave[1] {
+                let part = (step - wave[0]) as f64 / (wave[1] - wave[0]) as f64;
+                let expected = 0.1 + 0.2 * (1.0 + (PI * part).cos()) / 2.0;
+                assert!((schedule.at(step) - expected).abs() < 1e-15, "step {step}");
+            }
+        }
+        for step in [1 << 40, u64::MAX] {
+            assert!((0.1..=0.3).contains(&schedule.at(step)));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "CosineRestarts: half a wave in 0 steps; at least 1 is needed")]
+fn waves_of_zero_steps_are_refused() {
+    CosineRestarts::new(0.1, 0);
+}

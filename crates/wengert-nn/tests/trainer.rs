@@ -5,14 +5,13 @@ mod common;
 
 use common::weights;
 use std::cell::RefCell;
-use std::ops::ControlFlow;
 use std::rc::Rc;
-use wengert_nn::callbacks::Progress;
+use wengert_nn::callbacks::{CallbackError, Context, Progress};
 use wengert_nn::datasets::{TensorDataset, to_one_hot};
 use wengert_nn::losses::Target;
 use wengert_nn::prelude::*;
-use wengert_nn::wengert::rand::{RngExt, seq::SliceRandom};
-use wengert_nn::{Epoch, OptimizerError, TrainError};
+use wengert_nn::wengert::rand::RngExt;
+use wengert_nn::{Epoch, OptimizerError, TrainError, shuffle};
 
 type Labelled = TensorDataset<f32, usize>;
 
@@ -168,10 +167,11 @@ impl Metric for Rows {
         self.0 = 0;
     }
 
-    fn update(&mut self, output: &Tensor, target: Target<'_>) {
+    fn update(&mut self, output: &Tensor, target: Target<'_>) -> Result<(), TrainError> {
         let Target::Classes(labels) = target else { panic!("the targets are labels") };
         assert_eq!(output.shape()[..], [labels.len(), 2]);
         self.0 += labels.len();
+        Ok(())
     }
 
     fn value(&self) -> f64 {
@@ -229,28 +229,37 @@ impl Log {
     }
 }
 
+type Done = Result<(), CallbackError>;
+
 impl Callback for Log {
-    fn on_train_begin(&mut self, epochs: usize) {
-        self.push(format!("train of {epochs}"));
+    fn on_train_begin(&mut self, context: &mut Context<'_>) -> Done {
+        self.push(format!("train of {}", context.epochs));
+        Ok(())
     }
 
-    fn on_epoch_begin(&mut self, epoch: usize) {
-        self.push(format!("epoch {epoch}"));
+    fn on_epoch_begin(&mut self, context: &mut Context<'_>) -> Done {
+        self.push(format!("epoch {}", context.epoch));
+        Ok(())
     }
 
-    fn on_batch_end(&mut self, p: &Progress<'_>) {
+    fn on_train_batch_end(&mut self, p: &Progress<'_>, _: &mut Context<'_>) -> Done {
         let Progress { epoch, epochs, batch, batches, rows, .. } = p;
         self.push(format!("epoch {epoch}/{epochs}, batch {batch}/{batches}, {rows} rows"));
+        Ok(())
     }
 
-    fn on_epoch_end(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+    fn on_epoch_end(&mut self, epoch: &Epoch, context: &mut Context<'_>) -> Done {
         let validated = if epoch.validation.is_some() { ", validated" } else { "" };
         self.push(format!("epoch {} ends{validated}", epoch.epoch));
-        if epoch.epoch < self.stop_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if epoch.epoch >= self.stop_after {
+            context.stop();
+        }
+        Ok(())
     }
 
-    fn on_train_end(&mut self, history: &History) {
+    fn on_train_end(&mut self, history: &History, _: &mut Context<'_>) -> Done {
         self.push(format!("train ends after {}", history.epochs.len()));
+        Ok(())
     }
 }
 
@@ -314,13 +323,14 @@ struct Last {
 }
 
 impl Callback for Last {
-    fn on_batch_end(&mut self, progress: &Progress<'_>) {
+    fn on_train_batch_end(&mut self, progress: &Progress<'_>, _: &mut Context<'_>) -> Done {
         self.reported = (progress.loss, progress.metrics.to_vec());
+        Ok(())
     }
 
-    fn on_epoch_end(&mut self, _: &Epoch) -> ControlFlow<()> {
+    fn on_epoch_end(&mut self, _: &Epoch, _: &mut Context<'_>) -> Done {
         self.epochs.borrow_mut().push(self.reported.clone());
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 
@@ -384,11 +394,11 @@ fn a_loop_written_by_hand_gives_the_bits_of_the_trainer() {
     let history = trainer.fit(&data, FitOptions::new().epochs(2).batch_size(4).seed(6)).unwrap();
 
     let (mut model, mut optimizer) = (classifier(), Adam::new(0.01));
-    let (mut rows, mut rng) = ((0..10).collect::<Vec<usize>>(), seeded(6));
+    let mut rows = [0; 10];
     let mut tape = GradientTape::new();
     let mut losses = Vec::new();
-    for _ in 0..2 {
-        rows.shuffle(&mut rng);
+    for pass in 0..2 {
+        shuffle(&mut rows, 6, pass);
         let mut total = 0.0;
         for rows in rows.chunks(4) {
             let mut batch = None;

@@ -150,7 +150,12 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
     }
 
     fn unary_vjp(op: Unary, c: [f64; 2], x: &Self, y: &Self, y_bar: Self, into: &mut Adjoint<Self>) {
-        let (xs, ys) = (x.value.as_slice(), y.value.as_slice());
+        // The tape may have let go of one that no rule reads: the other stands in for it.
+        let (xs, ys) = match (x.value.is_hollow(), y.value.is_hollow()) {
+            (true, _) => (y.value.as_slice(), y.value.as_slice()),
+            (_, true) => (x.value.as_slice(), x.value.as_slice()),
+            _ => (x.value.as_slice(), y.value.as_slice()),
+        };
         let one = y_bar.is_spread(y.value.shape());
         if one && into.value.is_none() {
             let one = y_bar.value.item();
@@ -190,8 +195,9 @@ impl<T: Float> TensorOps<T> for Eager<'_, T> {
                 false => into.add(y_bar.filled(shape)),
             };
         }
-        let (a, b) = (operand(&a.value), operand(&b.value));
-        let (y, bar) = (y.value.as_slice(), operand(&y_bar.value));
+        let (a, b, bar) = (operand(&a.value), operand(&b.value), operand(&y_bar.value));
+        // The tape may have let go of what the rule does not read.
+        let y = if y.value.is_hollow() { a } else { operand(&y.value) };
         let x_bar = y_bar.build(shape.clone(), |out| T::binary_vjp(op, wrt, a, b, shape, y, bar, out));
         into.add(x_bar);
     }

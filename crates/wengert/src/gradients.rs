@@ -9,7 +9,7 @@ use crate::ops::{Leaf, Op};
 use crate::parameter::{Parameter, ParameterId};
 use crate::pool::Pool;
 use crate::tape::arena::Node;
-use crate::tape::{GradientTape, NodeId};
+use crate::tape::{GradientTape, NodeId, Update};
 use crate::tensor::Tensor;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -105,6 +105,10 @@ pub struct Gradients<T: Float = f32> {
     /// Scalar gradients as tensors, made when one is first asked for by reference.
     scalars: OnceLock<Vec<(NodeId, Tensor<T>)>>,
     home: Arc<Home<T>>,
+    /// What is to be done to running values.
+    pub(crate) updates: Vec<Update<T>>,
+    /// Of parameters that only other recordings have used: see `accumulate`.
+    others: Vec<(ParameterId, Tensor<T>)>,
 }
 
 impl<T: Float> Gradients<T> {
@@ -123,6 +127,71 @@ impl<T: Float> Gradients<T> {
             kept: SmallVec::from_slice(kept),
             scalars: OnceLock::new(),
             home: tape.home.clone(),
+            updates: tape.updates_on_the_way_to(targets),
+            others: Vec::new(),
+        }
+    }
+
+    /// Adds another recording's gradients of parameters to these, in place: as if the sum of both
+    /// targets had been swept. Those of variables stay as they are, and what is to be done to running
+    /// values is what these say alone.
+    ///
+    /// So a batch can be cut in parts, each with a tape of its own, perhaps on a thread of its own;
+    /// added up in the same order, they give the same bits.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, Parameter, tensor};
+    /// let w = Parameter::new(tensor![1.0, 2.0]);
+    /// let tapes = [GradientTape::new(), GradientTape::new()];
+    /// let [mut grads, other] = tapes.each_ref().map(|tape| tape.parameter(&w).square().sum().backward());
+    /// grads.accumulate(&other);
+    /// assert_eq!(grads.wrt(&w), &tensor![4.0, 8.0]);
+    /// ```
+    pub fn accumulate(&mut self, other: &Gradients<T>) {
+        // Made anew where a scalar is next asked for by reference.
+        self.scalars = OnceLock::new();
+        for &(id, leaf, slot) in &other.adjoints.parameters {
+            if let Some(gradient) = other.of_leaf(leaf, slot) {
+                self.add(id, gradient);
+            }
+        }
+        for (id, gradient) in &other.others {
+            self.add(*id, gradient);
+        }
+    }
+
+    fn add(&mut self, id: ParameterId, gradient: &Tensor<T>) {
+        let Adjoints { scalars, tensors, parameters } = &mut self.adjoints;
+        let at = parameters.binary_search_by_key(&id, |&(id, ..)| id).ok().map(|at| parameters[at]);
+        let own = match at {
+            Some((_, leaf, Node::<T>::NO_SLOT)) => {
+                if let Some(x) = scalars.get_mut(leaf.index()).filter(|x| !x.is_unreached()) {
+                    *x = *x + gradient.item();
+                    return;
+                }
+                None
+            }
+            Some((_, _, slot)) => tensors.get_mut(slot as usize).and_then(Option::as_mut),
+            None => None,
+        };
+        let own = match own {
+            Some(own) => own,
+            None => match self.others.iter().position(|(known, _)| *known == id) {
+                Some(at) => &mut self.others[at].1,
+                None => return self.others.push((id, gradient.clone())),
+            },
+        };
+        if own.get_mut().is_none() {
+            *own = Tensor::from_vec(own.to_vec(), own.shape()).expect("of the same shape");
+        }
+        let own = own.get_mut().expect("nobody else holds it");
+        crate::kernels::update(own, gradient.as_slice(), [], |a, b, []| (a + b, []));
+    }
+
+    fn of_leaf(&self, leaf: NodeId, slot: u32) -> Option<&Tensor<T>> {
+        match slot == Node::<T>::NO_SLOT {
+            true => self.scalar(leaf, Vec::new),
+            false => self.adjoints.tensors.get(slot as usize).and_then(Option::as_ref),
         }
     }
 
@@ -279,15 +348,15 @@ impl<T: Float> Source<T> for Var<'_, T> {
 
 impl<T: Float> Source<T> for Parameter<T> {
     fn find<'g>(&self, gradients: &'g Gradients<T>) -> Result<&'g Tensor<T>, NoGradient> {
-        let parameters = &gradients.adjoints.parameters;
-        let at = parameters.binary_search_by_key(&self.id(), |&(id, ..)| id);
-        let (_, leaf, slot) = parameters[at.map_err(|_| NoGradient::NotRecorded)?];
-        let found = if slot == Node::<T>::NO_SLOT {
-            gradients.scalar(leaf, Vec::new)
-        } else {
-            gradients.adjoints.tensors.get(slot as usize).and_then(Option::as_ref)
-        };
-        found.ok_or(NoGradient::NotOnPath)
+        let (parameters, id) = (&gradients.adjoints.parameters, self.id());
+        let at = parameters.binary_search_by_key(&id, |&(id, ..)| id).ok();
+        let own = at.and_then(|at| gradients.of_leaf(parameters[at].1, parameters[at].2));
+        let other = || gradients.others.iter().find(|(known, _)| *known == id).map(|(_, gradient)| gradient);
+        own.or_else(other).ok_or(match at {
+            None => NoGradient::NotRecorded,
+            Some(_) if !self.is_trainable() => NoGradient::Constant,
+            Some(_) => NoGradient::NotOnPath,
+        })
     }
 }
 

@@ -104,10 +104,12 @@ mod pool;
 pub mod real;
 mod recorded;
 mod shape;
+pub mod stepper;
 mod sweep;
 mod tape;
 mod tensor;
 mod tensor_ops;
+pub mod trace;
 mod var;
 
 pub use element::{Element, Float};
@@ -122,7 +124,7 @@ pub use ops::{
 pub use parameter::{Parameter, ParameterId};
 pub use rand;
 pub use shape::{Axes, MAX_AXES, Shape};
-pub use tape::{GradientTape, IntoValue, IntoVar, NodeId, Numbers, Results, Scope};
+pub use tape::{GradientTape, IntoValue, IntoVar, LayerCall, LayerScope, NodeId, Numbers, Results, Scope};
 pub use tensor::Tensor;
 pub use var::Var;
 

@@ -14,6 +14,7 @@ use crate::ops::custom::Bars;
 use crate::tape::{GradientTape, NodeId};
 use crate::tensor::Tensor;
 use crate::tensor_ops::{Adjoint, TensorOps};
+use crate::var::Var;
 use smallvec::SmallVec;
 
 /// A contribution on its way from a node to one of its inputs.
@@ -68,17 +69,17 @@ impl<T: Float> GradientTape<T> {
     pub(crate) fn contributions(&self, id: usize, y_bar: &Tensor<T>) -> Vec<(usize, u32, Tensor<T>)> {
         let node = self.arena.borrow().nodes[id];
         let ids = self.input_ids(&node);
-        self.fill(ids.iter().copied().chain([id as u32]));
+        self.fill(node.op.read(&ids, id as u32));
         let eager = |id: u32| Eager::new(self, self.arena.borrow().value(id));
-        let inputs: SmallVec<[Eager<T>; 3]> = ids.iter().map(|&i| eager(i)).collect();
+        let inputs: SmallVec<[Eager<T>; 4]> = ids.iter().map(|&i| eager(i)).collect();
         let y = eager(id as u32);
         let numbers = self.arena.borrow().numbers_of(&node);
-        let wanted: SmallVec<[bool; 3]> =
+        let wanted: SmallVec<[bool; 4]> =
             ids.iter().map(|&i| self.arena.borrow().nodes[i as usize].wants()).collect();
         let mut bars = match node.op {
             Op::Custom(at) => {
-                let values: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
-                let refs: SmallVec<[&Tensor<T>; 3]> = values.iter().collect();
+                let values: SmallVec<[Tensor<T>; 4]> = inputs.iter().map(|x| x.value()).collect();
+                let refs: SmallVec<[&Tensor<T>; 4]> = values.iter().collect();
                 let extension = self.extension(at);
                 extension.vjp(&refs, &y.value(), y_bar, &wanted, &mut self.pool.borrow_mut())
             }
@@ -127,20 +128,8 @@ impl<T: Float> GradientTape<T> {
     /// An adjoint is not finite: names the first one on the way back.
     #[track_caller]
     pub(crate) fn must_sweep_finite(&self, roots: &[NodeId], seeds: &[Tensor<T>]) {
-        let mut found = None;
-        self.observe(roots, seeds, |edge| {
-            if found.is_none()
-                && let Some((place, bad)) = not_finite(edge.contribution)
-            {
-                let (node, input) = (self.line(edge.node), self.line(edge.input));
-                found = Some(format!(
-                    "check_finite: the adjoint that {node} passes to {input} is {bad:?} at {place}; its own adjoint is {}",
-                    range(edge.y_bar)
-                ));
-            }
-        });
-        if let Some(text) = found {
-            panic!("{text}");
+        if let Some(text) = self.not_finite_adjoint(roots, seeds) {
+            panic!("check_finite: {text}");
         }
     }
 
@@ -148,15 +137,93 @@ impl<T: Float> GradientTape<T> {
     /// The value of a node is not finite.
     #[track_caller]
     pub(crate) fn must_be_finite(&self, id: NodeId) {
+        if let Some(text) = self.not_finite_value(id) {
+            panic!("check_finite: {text}");
+        }
+    }
+
+    /// Where numbers stopped to be finite, as a sentence that names the operation, its operands and
+    /// its line: the first such value that was recorded up to `target`, else the first such adjoint
+    /// on the way back from it. `None` if all are finite.
+    ///
+    /// It looks at what is on the tape, so that a loop can ask once a loss or a gradient is NaN,
+    /// without the cost of [`check_finite`](GradientTape::check_finite) in every step. It costs a
+    /// pass over all values and a slow sweep.
+    ///
+    /// # Panics
+    /// The target is of another tape.
+    ///
+    /// ```
+    /// use wengert::GradientTape;
+    /// let tape = GradientTape::<f64>::new();
+    /// let x = tape.var(-1.0);
+    /// let loss = (x + 0.5).ln().square();
+    /// assert!(loss.item().is_nan());
+    /// let why = tape.find_not_finite(loss).unwrap();
+    /// assert!(why.starts_with("%2 `ln %1`"), "{why}");
+    /// assert!(why.ends_with("gave NaN at its only element; %1 is -0.5"), "{why}");
+    /// ```
+    #[track_caller]
+    pub fn find_not_finite(&self, target: Var<'_, T>) -> Option<String> {
+        self.own(target);
+        let ids = 0..target.id().0 + 1;
+        let value = ids.map(NodeId).find_map(|id| {
+            // What was dropped after its last use is computed anew.
+            self.fill([id.0]);
+            self.not_finite_value(id)
+        });
+        value.or_else(|| self.not_finite_adjoint(&[target.id()], &[Tensor::ones(&target.shape())]))
+    }
+
+    /// Calls `see` with every node of the recording, in order: its id, the name of its operation, and its
+    /// value. [`location_of`](GradientTape::location_of) and [`scope_of`](GradientTape::scope_of) say more
+    /// of an id. Values that were dropped after their last use are computed anew.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, tensor};
+    /// let tape = GradientTape::<f64>::new();
+    /// tape.var(tensor![1.0, -2.0]).relu().sum();
+    /// let mut largest = vec![];
+    /// tape.each_value(|_, op, x| largest.push((op.to_string(), x.as_slice()[0])));
+    /// assert_eq!(largest, [("var".into(), 1.0), ("relu".into(), 1.0), ("sum".into(), 1.0)]);
+    /// ```
+    pub fn each_value(&self, mut see: impl FnMut(NodeId, &str, &Tensor<T>)) {
+        for id in 0..self.len() as u32 {
+            self.fill([id]);
+            let (name, value) = {
+                let arena = self.arena.borrow();
+                (arena.name(&arena.nodes[id as usize]), arena.value(id))
+            };
+            see(NodeId(id), name, &value);
+        }
+    }
+
+    fn not_finite_adjoint(&self, roots: &[NodeId], seeds: &[Tensor<T>]) -> Option<String> {
+        let mut found = None;
+        self.observe(roots, seeds, |edge| {
+            if found.is_none()
+                && let Some((place, bad)) = not_finite(edge.contribution)
+            {
+                let (node, input) = (self.line(edge.node), self.line(edge.input));
+                found = Some(format!(
+                    "the adjoint that {node} passes to {input} is {bad:?} at {place}; its own adjoint is {}",
+                    range(edge.y_bar)
+                ));
+            }
+        });
+        found
+    }
+
+    fn not_finite_value(&self, id: NodeId) -> Option<String> {
         let (value, ids) = {
             let arena = self.arena.borrow();
             (arena.value(id.0), self.input_ids(&arena.nodes[id.index()]))
         };
-        let Some((place, bad)) = not_finite(&value) else { return };
+        let (place, bad) = not_finite(&value)?;
         let input = |&i: &u32| format!("{} is {}", NodeId(i), range(&self.arena.borrow().value(i)));
         let inputs: Vec<String> = ids.iter().map(input).collect();
         let of = if inputs.is_empty() { String::new() } else { format!("; {}", inputs.join(", ")) };
-        panic!("check_finite: {} gave {bad:?} at {place}{of}", self.line(id));
+        Some(format!("{} gave {bad:?} at {place}{of}", self.line(id)))
     }
 
     /// A node as a sentence names it: ``%3 `ln %2` (model.rs:41)``.

@@ -228,6 +228,28 @@ impl Op {
         }
     }
 
+    /// Whether the rule asks for the result.
+    pub(crate) fn reads_result(self) -> bool {
+        let sums =
+            matches!(self, Op::Binary(Binary::Add | Binary::Sub | Binary::Mul) | Op::Unary(Unary::Square));
+        !(sums || matches!(self, Op::Matmul(_) | Op::Linear | Op::Conv(..)))
+    }
+
+    /// Whether the rule asks for the inputs.
+    pub(crate) fn reads_operands(self) -> bool {
+        match self {
+            Op::Unary(op) => op.reads_operand(),
+            Op::Reduce { what, .. } => !matches!(what, Reduce::Sum | Reduce::Mean),
+            _ => true,
+        }
+    }
+
+    /// Of a node's inputs and itself, those whose values its rule asks for.
+    pub(crate) fn read(self, inputs: &[u32], id: u32) -> impl Iterator<Item = u32> {
+        let operands = self.reads_operands();
+        inputs.iter().copied().filter(move |_| operands).chain(self.reads_result().then_some(id))
+    }
+
     /// Adds what ȳ contributes to the adjoint of input `wrt`.
     pub(crate) fn vjp<T: Float, V: TensorOps<T>>(
         self,

@@ -109,7 +109,7 @@ impl<T: Float> GradientTape<T> {
         numeric_sweep(self, targets, seeds, &[])
     }
 
-    pub(crate) fn input_ids(&self, node: &Node<T>) -> SmallVec<[u32; 3]> {
+    pub(crate) fn input_ids(&self, node: &Node<T>) -> SmallVec<[u32; 4]> {
         SmallVec::from_slice(self.arena.borrow().inputs(node))
     }
 }
@@ -257,9 +257,9 @@ fn sweep_node<T: Float>(
     let y_bar = Eager::new(tape, y_bar);
     let ids = tape.input_ids(&node);
     window.move_to(tape, id as u32);
-    tape.fill(ids.iter().copied().chain([id as u32]));
+    tape.fill(node.op.read(&ids, id as u32));
     let eager = |id: u32| Eager::new(tape, tape.arena.borrow().value(id));
-    let (inputs, y): (SmallVec<[Eager<T>; 3]>, _) =
+    let (inputs, y): (SmallVec<[Eager<T>; 4]>, _) =
         (ids.iter().map(|&i| eager(i)).collect(), eager(id as u32));
     let takes_one = match node.op {
         Op::Unary(_) | Op::Binary(_) => true,
@@ -308,9 +308,9 @@ fn custom_vjp<T: Float>(
     ids: &[u32],
 ) -> Bars<Tensor<T>> {
     let extension = tape.extension(at);
-    let inputs: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|x| x.value()).collect();
-    let inputs: SmallVec<[&Tensor<T>; 3]> = inputs.iter().collect();
-    let wanted: SmallVec<[bool; 3]> =
+    let inputs: SmallVec<[Tensor<T>; 4]> = inputs.iter().map(|x| x.value()).collect();
+    let inputs: SmallVec<[&Tensor<T>; 4]> = inputs.iter().collect();
+    let wanted: SmallVec<[bool; 4]> =
         ids.iter().map(|&i| tape.arena.borrow().nodes[i as usize].wants()).collect();
     extension.vjp(&inputs, &y.value(), &y_bar.value(), &wanted, &mut tape.pool.borrow_mut())
 }

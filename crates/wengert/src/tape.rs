@@ -9,6 +9,7 @@ pub(crate) mod checkpoint;
 mod print;
 mod random;
 mod scopes;
+mod state;
 
 use crate::element::Float;
 use crate::error::ShapeError;
@@ -31,7 +32,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use arena::NodeId;
 pub use checkpoint::Results;
-pub use scopes::Scope;
+pub use scopes::{LayerCall, LayerScope, Scope};
+pub(crate) use state::Update;
 
 /// The numbers of an elementwise operation, such as the exponent of `powi`; unused ones are 0.
 pub type Numbers = [f64; 2];
@@ -58,6 +60,7 @@ pub struct GradientTape<T: Float = f32> {
     location: Cell<Option<&'static Location<'static>>>,
     modes: Cell<u8>,
     random: random::Random,
+    updates: RefCell<Vec<Update<T>>>,
     recording: u64,
 }
 
@@ -88,6 +91,7 @@ impl<T: Float> GradientTape<T> {
             location: Cell::new(None),
             modes: Cell::new(0),
             random: random::Random::new(),
+            updates: RefCell::default(),
             recording: RECORDINGS.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -114,6 +118,7 @@ impl<T: Float> GradientTape<T> {
         pool.grow_older();
         self.parameters.get_mut().clear();
         self.scopes.get_mut().clear();
+        self.updates.get_mut().clear();
         self.location.set(None);
         self.recording = RECORDINGS.fetch_add(1, Ordering::Relaxed);
     }
@@ -157,15 +162,43 @@ impl<T: Float> GradientTape<T> {
     }
 
     /// The leaf of a parameter; its buffer is shared, not copied. Using a parameter again on the
-    /// same recording gives the same leaf.
+    /// same recording gives the same leaf. One that is [not trainable](Parameter::is_trainable) is a
+    /// constant.
     #[track_caller]
     pub fn parameter(&self, parameter: &Parameter<T>) -> Var<'_, T> {
         if let Some(&id) = self.parameters.borrow().get(&parameter.id()) {
             return Var::new(self, id);
         }
-        let var = self.leaf(Leaf::Parameter, parameter.value());
+        let leaf = if parameter.is_trainable() { Leaf::Parameter } else { Leaf::Constant };
+        let var = self.leaf(leaf, parameter.value());
         self.parameters.borrow_mut().insert(parameter.id(), var.id());
         var
+    }
+
+    /// Has `var` stand for a parameter in this recording: whoever uses the parameter from here on gets
+    /// it. So a model can be a function of its parameters: for [`gradcheck`](crate::gradcheck()), or to
+    /// differentiate through a step of training.
+    ///
+    /// # Panics
+    /// The shapes differ, or the variable belongs to another tape.
+    ///
+    /// ```
+    /// use wengert::{GradientTape, Parameter, tensor};
+    /// let w = Parameter::new(tensor![2.0]);
+    /// let tape = GradientTape::new();
+    /// let (rate, start) = (tape.var(0.25), tape.var(w.value()));
+    /// let before = (start - 1.0).square().sum();
+    /// tape.substitute(&w, start - rate * tape.gradient(before, &[start])[0]);
+    /// let after = (tape.parameter(&w) - 1.0).square().sum();
+    /// assert_eq!((before.item(), after.item()), (1.0, 0.25));
+    /// assert_eq!(after.backward().item(rate), -2.0); // a larger rate would be better
+    /// ```
+    #[track_caller]
+    pub fn substitute(&self, parameter: &Parameter<T>, var: Var<'_, T>) {
+        let (own, given) = (parameter.value().shape(), var.shape());
+        assert!(*own == given, "substitute: expected a variable of the parameter's shape {own}, got {given}");
+        let id = self.own(var);
+        self.parameters.borrow_mut().insert(parameter.id(), id);
     }
 
     /// Runs `f` and records what it computes as constants: no gradient flows through.
@@ -227,6 +260,22 @@ impl<T: Float> GradientTape<T> {
             Some(node) => node.location,
             None => panic!("location_of: expected a node below %{}, got {id}", self.len()),
         }
+    }
+
+    /// The handle of a node.
+    ///
+    /// # Panics
+    /// The tape has no such node.
+    ///
+    /// ```
+    /// let tape = wengert::GradientTape::new();
+    /// let x = tape.var(3.0);
+    /// assert_eq!(tape.var_of(x.id()).item(), 3.0);
+    /// ```
+    #[track_caller]
+    pub fn var_of(&self, id: NodeId) -> Var<'_, T> {
+        assert!(id.index() < self.len(), "var_of: expected a node below %{}, got {id}", self.len());
+        Var::new(self, id)
     }
 
     /// Runs `f` with `location` as the place of what it records, whatever was set: recorded rules
@@ -317,6 +366,9 @@ impl<T: Float> GradientTape<T> {
         let ids = ids.iter().map(|id| id.0);
         let value = arena.compute(op, [0.0; 2], ids, &mut self.pool.borrow_mut())?;
         accept(&value)?;
+        if let Some(x) = arena.take_over(op, inputs.first().map(|x| x.id())) {
+            self.pool.borrow_mut().put(x);
+        }
         let id = arena.push_with(node, value);
         drop(arena);
         Ok(self.recorded(id))
@@ -347,9 +399,17 @@ impl<T: Float> GradientTape<T> {
     fn push_unary_tensor(&self, node: Node<T>, op: Unary, numbers: Numbers, x: NodeId) -> Var<'_, T> {
         self.fill([x.0]);
         let mut arena = self.arena.borrow_mut();
-        let x = &arena.values[arena.nodes[x.index()].slot as usize];
-        let value =
-            self.pool.borrow_mut().build(x.shape().clone(), |out| T::unary(op, numbers, x.as_slice(), out));
+        let value = match arena.take_over(Op::Unary(op), Some(x)) {
+            Some(mut value) => {
+                T::unary_in_place(op, numbers, value.get_mut().expect("nobody else holds it"));
+                value
+            }
+            None => {
+                let x = &arena.values[arena.nodes[x.index()].slot as usize];
+                let build = |out: &mut [T]| T::unary(op, numbers, x.as_slice(), out);
+                self.pool.borrow_mut().build(x.shape().clone(), build)
+            }
+        };
         let id = arena.push_with(node, value);
         drop(arena);
         self.recorded(id)

@@ -179,8 +179,8 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The shape alone, without the elements; for a tape that will compute them again.
-    pub(crate) fn hollow(&self) -> Tensor<T> {
-        Tensor { shape: self.shape.clone(), data: Data::Shared(Arc::default()) }
+    pub(crate) fn hollow(&self, nothing: &Arc<Vec<T>>) -> Tensor<T> {
+        Tensor { shape: self.shape.clone(), data: Data::Shared(nothing.clone()) }
     }
 
     /// Whether the elements are missing; never so if there are none.

@@ -92,12 +92,16 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.bytes_of_values",
             "tape.location_of",
             "tape.scope_of",
+            "tape.layer_calls",
+            "tape.var_of",
             "tape.training",
+            "tape.find_not_finite",
+            "tape.each_value",
         ],
     ),
     (
         "make a tape, empty it, or put a leaf on it",
-        &["tape.new", "tape.reset", "tape.var", "tape.constant", "tape.parameter"],
+        &["tape.new", "tape.reset", "tape.var", "tape.constant", "tape.parameter", "tape.substitute"],
     ),
     (
         "say how operations are recorded",
@@ -109,6 +113,9 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.seed",
             "tape.set_training",
             "tape.scope",
+            "tape.scope_for_layer",
+            "tape.layer_scope",
+            "tape.update_state",
         ],
     ),
     (

@@ -87,3 +87,35 @@ fn a_causal_mask_is_infinite_on_purpose() {
     tape.gradient(tape.gradient(y, &[x])[0].sum(), &[x]);
     assert!(panic_of(|| _ = (x - 5.0).ln()).is_some(), "the check is on again");
 }
+
+#[test]
+fn a_tape_is_asked_afterwards_where_numbers_stopped_to_be_finite() {
+    let tape = GradientTape::<f64>::new();
+    let x = tape.var(tensor![1.0, -0.5]);
+    let line = line!() + 1;
+    let bad = x.ln();
+    let loss = bad.exp().sum();
+    let expected = format!("%1 `ln %0` ({}:{line}) gave NaN at [1]; %0 is [2] between -0.5 and 1.0", file!());
+    assert_eq!(tape.find_not_finite(loss), Some(expected.clone()));
+    assert_eq!(tape.find_not_finite(bad.detach()), Some(expected));
+    assert_eq!(tape.find_not_finite(x.exp().sum()), None);
+}
+
+#[test]
+fn values_that_are_finite_lead_to_the_adjoint_that_is_not() {
+    let tape = GradientTape::<f64>::new();
+    let x = tape.var(tensor![4.0, 0.0]);
+    let loss = x.sqrt().sum();
+    let text = tape.find_not_finite(loss).unwrap();
+    assert!(text.starts_with("the adjoint that %1 `sqrt %0` ("), "{text}");
+    assert!(text.ends_with("is inf at [1]; its own adjoint is [2] between 1.0 and 1.0"), "{text}");
+}
+
+#[test]
+fn values_that_a_checkpoint_has_dropped_are_looked_at_too() {
+    let tape = GradientTape::<f64>::new();
+    let x = tape.var(tensor![1.0, -0.5]);
+    let loss = tape.checkpoint(|| x.ln().exp().relu()).sum();
+    let text = tape.find_not_finite(loss).unwrap();
+    assert!(text.starts_with("%1 `ln %0` ("), "{text}");
+}

@@ -313,9 +313,11 @@ fn check<T: Float>(case: &Value, what: &str, tol: &Tolerances) {
         let zeros = || Tensor::zeros(&inputs[i].shape());
         let found = numeric.get(inputs[i]).cloned().unwrap_or_else(|| zeros().cast());
         let (again, both) = (recorded[i].value(), format!("{what}: numeric and recorded, gradient {i}"));
-        // Attention has kernels of its own; recorded, it is the composition that it stands for.
+        // These have kernels of their own; recorded, they are the compositions that they stand for.
         match name {
-            "attention" => assert_close(&found.cast(), &again.cast(), tol.first, &both),
+            "attention" | "layer_norm" | "rms_norm" | "batch_norm" | "group_norm" => {
+                assert_close(&found.cast(), &again.cast(), tol.first, &both)
+            }
             _ => assert_eq!(bits(&found), bits(&again), "{both}"),
         }
         let mut expected = expected.unwrap_or_else(zeros);

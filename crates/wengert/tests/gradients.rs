@@ -452,3 +452,37 @@ fn one_number_for_all_elements_is_as_good_as_all_of_them() {
     }
     assert_eq!(a.sum().backward().wrt(a), &Tensor::ones(&[2, 2]));
 }
+
+#[test]
+fn gradients_of_several_recordings_add_up_by_parameter() {
+    let [a, b, c, scalar, lone] =
+        [tensor![1.0, 2.0], tensor![3.0], tensor![4.0], Tensor::scalar(5.0), Tensor::scalar(6.0)]
+            .map(Parameter::<f64>::new);
+    let tapes = [GradientTape::new(), GradientTape::new(), GradientTape::new()];
+    // `c` and `lone` are of the second recording alone; `b` of the first.
+    let x = tapes[0].var(tensor![7.0]);
+    let first = tapes[0].parameter(&a).square().sum()
+        + tapes[0].parameter(&b).sum()
+        + tapes[0].parameter(&scalar).square()
+        + x.square().sum();
+    let of_second = |tape: &GradientTape<f64>| {
+        let [a, c, scalar, lone] = [&a, &c, &scalar, &lone].map(|p| tape.parameter(p));
+        (a.sum() + c.square().sum() + scalar * 3.0 + lone * 2.0).backward()
+    };
+    let mut grads = first.backward();
+    let kept = grads.wrt(&a).clone();
+    assert_eq!(grads.wrt(&scalar).item(), 10.0);
+    grads.accumulate(&of_second(&tapes[1]));
+    grads.accumulate(&of_second(&tapes[2]));
+    assert_eq!(grads.wrt(&a), &tensor![4.0, 6.0]);
+    assert_eq!(grads.wrt(&b), &tensor![1.0]);
+    assert_eq!(grads.wrt(&c), &tensor![16.0]);
+    assert_eq!((grads.wrt(&scalar).item(), grads.wrt(&lone).item()), (16.0, 4.0));
+    assert_eq!(grads.wrt(x), &tensor![14.0], "variables keep their own");
+    assert_eq!(kept, tensor![2.0, 4.0], "a buffer that is held elsewhere keeps its numbers");
+
+    // And on: sums of sums.
+    let mut sum = tapes[1].parameter(&b).sum().backward();
+    sum.accumulate(&grads);
+    assert_eq!((sum.wrt(&c), sum.wrt(&b)), (&tensor![16.0], &tensor![2.0]));
+}

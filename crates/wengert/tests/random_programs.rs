@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use vocabulary::{FAMILIES, filled, fitted, scalar};
 use wengert::ops::{Binary, Conv, Index, Linalg, Pool2d, Reduce, Scan, Softmax, Sort, Unary, View};
+use wengert::trace::TraceOptions;
 use wengert::{Float, GradientTape, Shape, Span, Tensor, Var, tensor};
 
 /// Operation, operands, and a number that settles the rest.
@@ -318,6 +319,30 @@ fn numbers_and_recorded_gradients_have_the_same_bits() {
 fn numbers_and_recorded_gradients_of_larger_tensors_have_the_same_bits() {
     each_program(100, |program| same_bits::<f64>(&program, LARGE));
     each_program(100, |program| same_bits::<f32>(&program, LARGE));
+}
+
+/// A traced sweep of a program against the engine's, and the log against itself.
+fn same_trace<T: Float>(program: &Program, shapes: &Shapes, step: Step<T>) -> Result<(), TestCaseError> {
+    let tape = GradientTape::<T>::new();
+    let inputs: Vec<Var<T>> = program.inputs(shapes).iter().map(|x| tape.var(x.cast())).collect();
+    let y = program.run(&inputs, step);
+    let grads = y.backward();
+    let trace = tape.trace_with(y, TraceOptions::capped(usize::MAX)).expect("a scalar");
+    prop_assert_eq!(trace.check_sums(), vec![], "{}", tape);
+    for x in inputs {
+        let (traced, engine) = (trace.adjoint(x.id(), trace.end()), grads.get(x));
+        prop_assert_eq!(traced.as_ref().map(bits), engine.map(|g| bits(&g.cast::<f64>())), "{}", tape);
+    }
+    let again = trace.replay_with(&[]).expect("the program is there");
+    prop_assert_eq!(trace.compare(&again), vec![], "{}", tape);
+    Ok(())
+}
+
+#[test]
+fn a_traced_sweep_gives_the_bits_of_the_engine() {
+    each_program(300, |program| same_trace::<f64>(&program, SMALL_OR_EMPTY, any_step));
+    each_program(150, |program| same_trace::<f32>(&program, SMALL, any_step));
+    each_program(50, |program| same_trace::<f64>(&program, LARGE, plain_step));
 }
 
 /// There are no differences of these; `tests/rules.rs` has them.

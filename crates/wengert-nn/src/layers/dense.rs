@@ -1,9 +1,9 @@
 //! The dense layer.
 
+use super::call::Call;
 use crate::forward::Forward;
 use crate::init::Init;
 use crate::module::Module;
-use std::panic::Location;
 use wengert::rand::Rng;
 use wengert::{Float, Parameter, Var};
 
@@ -57,20 +57,23 @@ impl<T: Float> Forward<T> for Dense<T> {
     /// The last axis of `x` is not the layer's number of inputs.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let tape = x.tape();
+        let call = Call::enter(self, "dense", tape);
         let (shape, weight) = (x.shape(), self.weight.value().shape());
         let [outputs, inputs] = weight[..] else { unreachable!("a weight has two axes") };
         if shape.last() != Some(&inputs) {
-            let flat = shape.iter().skip(1).product::<usize>() == inputs;
+            let flat = shape.len() > 2 && shape.iter().skip(1).product::<usize>() == inputs;
             let hint = if flat { "; flatten it first?" } else { "" };
-            panic!("Dense {inputs} -> {outputs}: expected [.., {inputs}], got {shape}{hint}");
+            call.refuse(
+                format_args!("Dense {inputs} -> {outputs}"),
+                format_args!("[.., {inputs}]"),
+                format_args!("{shape}{hint}"),
+            );
         }
-        let tape = x.tape();
-        tape.located(Location::caller(), || {
-            let weight = tape.parameter(&self.weight);
-            match &self.bias {
-                Some(bias) => x.linear(weight, tape.parameter(bias)),
-                None => x.matmul_nt(weight),
-            }
+        let weight = tape.parameter(&self.weight);
+        call.output(match &self.bias {
+            Some(bias) => x.linear(weight, tape.parameter(bias)),
+            None => x.matmul_nt(weight),
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Layers one after the other.
 
+use super::call::{Call, require};
 use crate::forward::{Forward, Layer};
-use crate::module::{Module, Path};
-use std::panic::Location;
+use crate::module::{Module, Path, name_from};
+use std::fmt;
 use wengert::{Float, Parameter, Var};
 
 /// A model that is a list of layers, each fed with the one before.
@@ -33,16 +34,31 @@ impl<T: Float> Sequential<T> {
 
     /// This model with one more layer at the end, named by its position.
     #[must_use]
+    #[track_caller]
     pub fn layer(self, layer: impl Layer<T> + 'static) -> Sequential<T> {
         let name = self.layers.len().to_string();
         self.named(&name, layer)
     }
 
     /// This model with one more layer at the end, under a name.
+    ///
+    /// # Panics
+    /// Another layer has the name, or it is empty or has a dot or slash, which separate names.
     #[must_use]
+    #[track_caller]
     pub fn named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Sequential<T> {
+        let free = self.layers.iter().all(|(other, _)| other != name);
+        require(free, "Sequential", "a name of its own for each layer", format_args!("`{name}` twice"));
+        let plain = !name.is_empty() && !name.contains(['.', '/']);
+        require(plain, "Sequential", "a name without dots and slashes", format_args!("`{name}`"));
+        name_from(&layer, &Path::root().child(name));
         self.layers.push((name.to_string(), Box::new(layer)));
         self
+    }
+
+    /// The layer of this name, such as `hidden` or `2`.
+    pub fn get(&self, name: &str) -> Option<&dyn Layer<T>> {
+        self.layers.iter().find(|(own, _)| own == name).map(|(_, layer)| &**layer)
     }
 
     /// How many layers there are.
@@ -60,12 +76,14 @@ impl<T: Float> Forward<T> for Sequential<T> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let tape = x.tape();
-        tape.located(Location::caller(), || {
-            self.layers.iter().fold(x, |x, (name, layer)| {
-                let _scope = tape.scope(name);
-                layer.forward(x)
-            })
-        })
+        let call = Call::enter_list(self, "sequential", tape);
+        // A loop, because a closure would be the place of operations.
+        let mut y = x;
+        for (name, layer) in &self.layers {
+            let _scope = tape.scope_for_layer(name);
+            y = layer.forward(y);
+        }
+        call.output(y)
     }
 }
 
@@ -76,5 +94,13 @@ impl<T: Float> Module<T> for Sequential<T> {
 
     fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
         self.layers.iter_mut().for_each(|(name, layer)| layer.visit_mut(&path.child(name), f));
+    }
+}
+
+/// The names of the layers: `Sequential ["hidden", "1"]`.
+impl<T: Float> fmt::Debug for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sequential ")?;
+        f.debug_list().entries(self.layers.iter().map(|(name, _)| name)).finish()
     }
 }

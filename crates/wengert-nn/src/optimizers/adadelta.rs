@@ -1,5 +1,6 @@
 //! Adadelta.
 
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError, flush};
 use crate::module::Module;
@@ -44,37 +45,29 @@ impl<T: Float> Adadelta<T> {
         Adadelta { epsilon, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Adadelta<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Adadelta<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        &["mean_square", "mean_square_step"]
     }
 }
 
+weight_decay_options!(Adadelta);
+shared_options!(Adadelta: slots);
+
 impl<T: Float> Optimizer<T> for Adadelta<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let [rate, rho, rest, epsilon] =
-            [self.slots.learning_rate, self.rho, 1.0 - self.rho, self.epsilon].map(T::from_f64);
-        let square = |v: T, x: T| flush(rho * v + rest * x * x);
-        let root = |v: T| (v + epsilon).sqrt();
-        self.slots.step(model, grads, |w, g, [v, u]| {
-            let v = square(v, g);
-            let d = g * root(u) / root(v);
-            (w - rate * d, [v, square(u, d)])
+        let [rho, rest, epsilon] = [self.rho, 1.0 - self.rho, self.epsilon].map(T::from_f64);
+        let square = move |v: T, x: T| flush(rho * v + rest * x * x);
+        let root = move |v: T| (v + epsilon).sqrt();
+        self.slots.step(model, grads, |rate| {
+            let rate = T::from_f64(rate);
+            move |w, g, [v, u]| {
+                let v = square(v, g);
+                let d = g * root(u) / root(v);
+                (w - rate * d, [v, square(u, d)])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("adadelta");
 }

@@ -1,5 +1,6 @@
 //! Adagrad.
 
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError, flush};
 use crate::module::Module;
@@ -57,40 +58,33 @@ impl<T: Float> Adagrad<T> {
         Adagrad { rate_decay, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Adagrad<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Adagrad<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        &["sum_of_squares"]
     }
 }
+
+weight_decay_options!(Adagrad);
+shared_options!(Adagrad: slots);
 
 impl<T: Float> Optimizer<T> for Adagrad<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
         let before = (self.slots.next_step() - 1) as f64;
-        let rate = T::from_f64(self.slots.learning_rate / (1.0 + before * self.rate_decay));
+        let slower = 1.0 + before * self.rate_decay;
         // The accumulator holds what was added to the initial value, and so starts at 0 as all do.
         let (inside, outside) = match self.pytorch {
             true => (self.initial, self.epsilon),
             false => (self.initial + self.epsilon, 0.0),
         };
         let (inside, outside) = (T::from_f64(inside), T::from_f64(outside));
-        self.slots.step(model, grads, |w, g, [s]| {
-            let s = flush(s + g * g);
-            (w - rate * g / ((s + inside).sqrt() + outside), [s])
+        self.slots.step(model, grads, |rate| {
+            let rate = T::from_f64(rate / slower);
+            move |w, g, [s]| {
+                let s = flush(s + g * g);
+                (w - rate * g / ((s + inside).sqrt() + outside), [s])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("adagrad");
 }

@@ -1,6 +1,7 @@
 //! Adam.
 
 use super::moments::{Moments, correction};
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError};
 use crate::module::Module;
@@ -24,7 +25,7 @@ pub struct Adam<T: Float = f32> {
     epsilon: f64,
     amsgrad: bool,
     pytorch: bool,
-    slots: Slots<T>,
+    pub(super) slots: Slots<T>,
 }
 
 impl<T: Float> Adam<T> {
@@ -54,61 +55,57 @@ impl<T: Float> Adam<T> {
         Adam { epsilon, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Adam<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
-    /// This with weights that shrink by themselves: see [`AdamW`](super::AdamW).
-    pub(super) fn decoupled(mut self) -> Adam<T> {
-        self.slots.decoupled = true;
-        self
-    }
-
     /// Divides by the largest mean square so far (Reddi et al., 2018).
     pub fn amsgrad(self) -> Adam<T> {
         Adam { amsgrad: true, ..self }
     }
 
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Adam<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        match self.amsgrad {
+            true => &["mean", "mean_square", "largest_mean_square"],
+            false => &["mean", "mean_square"],
+        }
     }
 }
+
+weight_decay_options!(Adam);
+shared_options!(Adam: slots);
 
 impl<T: Float> Optimizer<T> for Adam<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
         let t = self.slots.next_step() as f64;
         let (correct1, correct2) = (correction(self.betas.0, t), correction(self.betas.1, t));
+        let (pytorch, epsilon) = (self.pytorch, T::from_f64(self.epsilon));
         // Keras: η·√c₂/c₁ · m/(√v + ε). PyTorch: η/c₁ · m/(√v/√c₂ + ε). One form serves both:
         // rate · m / (√v · scale + ε).
-        let (rate, scale) = match self.pytorch {
-            true => (self.slots.learning_rate / correct1, 1.0 / correct2.sqrt()),
-            false => (self.slots.learning_rate * correct2.sqrt() / correct1, 1.0),
+        let moved = |rate: f64| {
+            let (rate, scale) = match pytorch {
+                true => (rate / correct1, 1.0 / correct2.sqrt()),
+                false => (rate * correct2.sqrt() / correct1, 1.0),
+            };
+            let [rate, scale] = [rate, scale].map(T::from_f64);
+            move |w: T, m: T, v: T| w - rate * m / (v.sqrt() * scale + epsilon)
         };
-        let [rate, scale, epsilon] = [rate, scale, self.epsilon].map(T::from_f64);
         let moments = Moments::new(self.betas);
-        let moved = |w: T, m: T, v: T| w - rate * m / (v.sqrt() * scale + epsilon);
         if self.amsgrad {
-            return self.slots.step(model, grads, |w, g, [m, v, largest]| {
-                let (m, v) = moments.next(g, m, v);
-                let largest = if v > largest { v } else { largest };
-                (moved(w, m, largest), [m, v, largest])
+            return self.slots.step(model, grads, |rate| {
+                let moved = moved(rate);
+                move |w, g, [m, v, largest]| {
+                    let (m, v) = moments.next(g, m, v);
+                    let largest = if v > largest { v } else { largest };
+                    (moved(w, m, largest), [m, v, largest])
+                }
             });
         }
-        self.slots.step(model, grads, |w, g, [m, v]| {
-            let (m, v) = moments.next(g, m, v);
-            (moved(w, m, v), [m, v])
+        self.slots.step(model, grads, |rate| {
+            let moved = moved(rate);
+            move |w, g, [m, v]| {
+                let (m, v) = moments.next(g, m, v);
+                (moved(w, m, v), [m, v])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("adam");
 }

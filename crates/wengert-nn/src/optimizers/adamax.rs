@@ -1,6 +1,7 @@
 //! Adamax.
 
 use super::moments::{Moments, correction};
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError, flush};
 use crate::module::Module;
@@ -46,38 +47,30 @@ impl<T: Float> Adamax<T> {
         Adamax { epsilon, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Adamax<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Adamax<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        &["mean", "largest"]
     }
 }
 
+weight_decay_options!(Adamax);
+shared_options!(Adamax: slots);
+
 impl<T: Float> Optimizer<T> for Adamax<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let t = self.slots.next_step() as f64;
-        let rate = self.slots.learning_rate / correction(self.betas.0, t);
+        let correct = correction(self.betas.0, self.slots.next_step() as f64);
         let (inside, outside) = if self.pytorch { (self.epsilon, 0.0) } else { (0.0, self.epsilon) };
-        let [rate, fade, inside, outside] = [rate, self.betas.1, inside, outside].map(T::from_f64);
+        let [fade, inside, outside] = [self.betas.1, inside, outside].map(T::from_f64);
         let moments = Moments::new(self.betas);
-        self.slots.step(model, grads, |w, g, [m, u]| {
-            let (m, faded, new) = (moments.mean(g, m), flush(fade * u), g.abs() + inside);
-            let u = if faded > new { faded } else { new };
-            (w - rate * m / (u + outside), [m, u])
+        self.slots.step(model, grads, |rate| {
+            let rate = T::from_f64(rate / correct);
+            move |w, g, [m, u]| {
+                let (m, faded, new) = (moments.mean(g, m), flush(fade * u), g.abs() + inside);
+                let u = if faded > new { faded } else { new };
+                (w - rate * m / (u + outside), [m, u])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("adamax");
 }

@@ -1,6 +1,7 @@
 //! Nadam.
 
 use super::moments::{Moments, correction};
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError};
 use crate::module::Module;
@@ -22,8 +23,9 @@ pub struct Nadam<T: Float = f32> {
     betas: (f64, f64),
     epsilon: f64,
     momentum_decay: f64,
-    /// Π of the steps that were made.
+    /// Π of the first `counted` steps.
     product: f64,
+    counted: u64,
     slots: Slots<T>,
 }
 
@@ -35,6 +37,7 @@ impl<T: Float> Nadam<T> {
             epsilon: 1e-7,
             momentum_decay: 1.0,
             product: 1.0,
+            counted: 0,
             slots: Slots::new(learning_rate),
         }
     }
@@ -59,49 +62,39 @@ impl<T: Float> Nadam<T> {
         Nadam { momentum_decay, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Nadam<T> {
-        (self.slots.weight_decay, self.slots.decoupled) = (weight_decay, false);
-        self
-    }
-
-    /// Shrinks the weights themselves, as [`AdamW`](super::AdamW) does. Default 0.
-    pub fn decoupled_weight_decay(mut self, weight_decay: f64) -> Nadam<T> {
-        (self.slots.weight_decay, self.slots.decoupled) = (weight_decay, true);
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Nadam<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        &["mean", "mean_square"]
     }
 }
 
+weight_decay_options!(Nadam);
+shared_options!(Nadam: slots);
+
 impl<T: Float> Optimizer<T> for Nadam<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
+        let (betas, decay) = (self.betas, self.momentum_decay);
+        let momentum = |t: f64| betas.0 * (1.0 - 0.5 * 0.96f64.powf(t * decay));
+        // Of the steps that were made since this was last looked at: one, or all after `restore`.
+        while self.counted < self.slots.steps() {
+            self.counted += 1;
+            self.product *= momentum(self.counted as f64);
+        }
         let t = self.slots.next_step() as f64;
-        let momentum = |t: f64| self.betas.0 * (1.0 - 0.5 * 0.96f64.powf(t * self.momentum_decay));
         let (now, next) = (momentum(t), momentum(t + 1.0));
         let product = self.product * now;
-        let rate = self.slots.learning_rate;
-        let (rate_m, rate_g) = (rate * next / (1.0 - product * next), rate * (1.0 - now) / (1.0 - product));
-        let scale = 1.0 / correction(self.betas.1, t).sqrt();
-        let [rate_m, rate_g, scale, epsilon] = [rate_m, rate_g, scale, self.epsilon].map(T::from_f64);
-        let moments = Moments::new(self.betas);
-        self.slots.step(model, grads, |w, g, [m, v]| {
-            let (m, v) = moments.next(g, m, v);
-            (w - (rate_m * m + rate_g * g) / (v.sqrt() * scale + epsilon), [m, v])
-        })?;
-        self.product = product;
-        Ok(())
+        let (share_m, share_g) = (next / (1.0 - product * next), (1.0 - now) / (1.0 - product));
+        let scale = 1.0 / correction(betas.1, t).sqrt();
+        let [scale, epsilon] = [scale, self.epsilon].map(T::from_f64);
+        let moments = Moments::new(betas);
+        self.slots.step(model, grads, |rate| {
+            let [rate_m, rate_g] = [rate * share_m, rate * share_g].map(T::from_f64);
+            move |w, g, [m, v]| {
+                let (m, v) = moments.next(g, m, v);
+                (w - (rate_m * m + rate_g * g) / (v.sqrt() * scale + epsilon), [m, v])
+            }
+        })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("nadam");
 }

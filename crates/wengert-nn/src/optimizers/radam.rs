@@ -1,6 +1,7 @@
 //! RAdam.
 
 use super::moments::{Moments, correction};
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError};
 use crate::module::Module;
@@ -42,55 +43,42 @@ impl<T: Float> Radam<T> {
         Radam { epsilon, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Radam<T> {
-        (self.slots.weight_decay, self.slots.decoupled) = (weight_decay, false);
-        self
-    }
-
-    /// Shrinks the weights themselves, as [`AdamW`](super::AdamW) does. Default 0.
-    pub fn decoupled_weight_decay(mut self, weight_decay: f64) -> Radam<T> {
-        (self.slots.weight_decay, self.slots.decoupled) = (weight_decay, true);
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Radam<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        &["mean", "mean_square"]
     }
 }
+
+weight_decay_options!(Radam);
+shared_options!(Radam: slots);
 
 impl<T: Float> Optimizer<T> for Radam<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
         let (t, beta2) = (self.slots.next_step() as f64, self.betas.1);
-        let correct2 = correction(beta2, t);
-        let rate = self.slots.learning_rate / correction(self.betas.0, t);
+        let (correct1, correct2) = (correction(self.betas.0, t), correction(beta2, t));
         let longest = 2.0 / (1.0 - beta2) - 1.0;
         let length = longest - 2.0 * t * beta2.powf(t) / correct2;
         let moments = Moments::new(self.betas);
         if length <= 5.0 {
-            let rate = T::from_f64(rate);
-            return self.slots.step(model, grads, |w, g, [m, v]| {
-                let (m, v) = moments.next(g, m, v);
-                (w - rate * m, [m, v])
+            return self.slots.step(model, grads, |rate| {
+                let rate = T::from_f64(rate / correct1);
+                move |w, g, [m, v]| {
+                    let (m, v) = moments.next(g, m, v);
+                    (w - rate * m, [m, v])
+                }
             });
         }
         let rectify =
             (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
-        let rate = T::from_f64(rate * (rectify * correct2).sqrt());
         let epsilon = T::from_f64(self.epsilon);
-        self.slots.step(model, grads, |w, g, [m, v]| {
-            let (m, v) = moments.next(g, m, v);
-            (w - rate * m / (v.sqrt() + epsilon), [m, v])
+        self.slots.step(model, grads, |rate| {
+            let rate = T::from_f64(rate / correct1 * (rectify * correct2).sqrt());
+            move |w, g, [m, v]| {
+                let (m, v) = moments.next(g, m, v);
+                (w - rate * m / (v.sqrt() + epsilon), [m, v])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("radam");
 }

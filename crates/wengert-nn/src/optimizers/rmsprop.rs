@@ -1,5 +1,6 @@
 //! RMSprop.
 
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError, flush};
 use crate::module::Module;
@@ -63,61 +64,69 @@ impl<T: Float> RmsProp<T> {
         RmsProp { centered: true, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> RmsProp<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> RmsProp<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        match (self.centered, self.momentum != 0.0) {
+            (false, false) => &["mean_square"],
+            (false, true) => &["mean_square", "velocity"],
+            (true, false) => &["mean_square", "mean"],
+            (true, true) => &["mean_square", "mean", "velocity"],
+        }
     }
 }
 
+weight_decay_options!(RmsProp);
+shared_options!(RmsProp: slots);
+
 impl<T: Float> Optimizer<T> for RmsProp<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let [rate, rho, epsilon, momentum] =
-            [self.slots.learning_rate, self.rho, self.epsilon, self.momentum].map(T::from_f64);
+        let [rho, epsilon, momentum] = [self.rho, self.epsilon, self.momentum].map(T::from_f64);
         let rest = T::from_f64(1.0 - self.rho);
         let (inside, outside) = if self.pytorch { (T::zero(), epsilon) } else { (epsilon, T::zero()) };
-        let square = |v: T, g: T| flush(rho * v + rest * g * g);
-        let root = |v: T| (v + inside).sqrt() + outside;
+        let square = move |v: T, g: T| flush(rho * v + rest * g * g);
+        let root = move |v: T| (v + inside).sqrt() + outside;
         // Not below 0, where rounding (or v's flush) would take it if gradients do not vary; NaN stays.
         let variance = |v: T, mean: T| {
             let x = v - mean * mean;
             if x < T::zero() { T::zero() } else { x }
         };
+        let number = T::from_f64;
         // Keras has the learning rate inside the repeated step, PyTorch outside.
-        let (early, late) = if self.pytorch { (T::one(), rate) } else { (rate, T::one()) };
+        let pytorch = self.pytorch;
+        let rates = |rate: f64| if pytorch { (T::one(), number(rate)) } else { (number(rate), T::one()) };
         match (self.centered, self.momentum != 0.0) {
-            (false, false) => self.slots.step(model, grads, |w, g, [v]| {
-                let v = square(v, g);
-                (w - rate * g / root(v), [v])
+            (false, false) => self.slots.step(model, grads, |rate| {
+                let rate = number(rate);
+                move |w, g, [v]| {
+                    let v = square(v, g);
+                    (w - rate * g / root(v), [v])
+                }
             }),
-            (false, true) => self.slots.step(model, grads, |w, g, [v, m]| {
-                let v = square(v, g);
-                let m = flush(momentum * m + early * g / root(v));
-                (w - late * m, [v, m])
+            (false, true) => self.slots.step(model, grads, |rate| {
+                let (early, late) = rates(rate);
+                move |w, g, [v, m]| {
+                    let v = square(v, g);
+                    let m = flush(momentum * m + early * g / root(v));
+                    (w - late * m, [v, m])
+                }
             }),
-            (true, false) => self.slots.step(model, grads, |w, g, [v, mean]| {
-                let (v, mean) = (square(v, g), flush(rho * mean + rest * g));
-                (w - rate * g / root(variance(v, mean)), [v, mean])
+            (true, false) => self.slots.step(model, grads, |rate| {
+                let rate = number(rate);
+                move |w, g, [v, mean]| {
+                    let (v, mean) = (square(v, g), flush(rho * mean + rest * g));
+                    (w - rate * g / root(variance(v, mean)), [v, mean])
+                }
             }),
-            (true, true) => self.slots.step(model, grads, |w, g, [v, mean, m]| {
-                let (v, mean) = (square(v, g), flush(rho * mean + rest * g));
-                let m = flush(momentum * m + early * g / root(variance(v, mean)));
-                (w - late * m, [v, mean, m])
+            (true, true) => self.slots.step(model, grads, |rate| {
+                let (early, late) = rates(rate);
+                move |w, g, [v, mean, m]| {
+                    let (v, mean) = (square(v, g), flush(rho * mean + rest * g));
+                    let m = flush(momentum * m + early * g / root(variance(v, mean)));
+                    (w - late * m, [v, mean, m])
+                }
             }),
         }
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("rmsprop");
 }

@@ -1,5 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
+use super::options::{shared_methods, shared_options, weight_decay_options};
 use super::slots::Slots;
 use super::{Optimizer, OptimizerError, flush};
 use crate::module::Module;
@@ -53,50 +54,48 @@ impl<T: Float> Sgd<T> {
         Sgd { dampening, ..self }
     }
 
-    /// Adds this much of each weight to its gradient. Default 0.
-    pub fn weight_decay(mut self, weight_decay: f64) -> Sgd<T> {
-        self.slots.weight_decay = weight_decay;
-        self
-    }
-
     /// Nesterov's momentum.
     pub fn nesterov(self) -> Sgd<T> {
         Sgd { nesterov: true, ..self }
     }
 
-    /// Permits parameters that get no gradient.
-    pub fn allow_unused(mut self) -> Sgd<T> {
-        self.slots.allow_unused = true;
-        self
+    /// What is kept of each parameter.
+    fn accumulators(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["velocity"] }
     }
 }
 
+weight_decay_options!(Sgd);
+shared_options!(Sgd: slots);
+
 impl<T: Float> Optimizer<T> for Sgd<T> {
     fn step(&mut self, model: &mut dyn Module<T>, grads: &Gradients<T>) -> Result<(), OptimizerError> {
-        let [rate, momentum] = [self.slots.learning_rate, self.momentum].map(T::from_f64);
-        let nesterov = self.nesterov;
+        let (momentum, nesterov) = (T::from_f64(self.momentum), self.nesterov);
         if self.momentum == 0.0 {
-            return self.slots.step(model, grads, |w, g, []| (w - rate * g, []));
+            return self.slots.step(model, grads, |rate| {
+                let rate = T::from_f64(rate);
+                move |w, g, []| (w - rate * g, [])
+            });
         }
         if !self.pytorch {
-            return self.slots.step(model, grads, |w, g, [v]| {
-                let v = flush(momentum * v - rate * g);
-                (if nesterov { w + (momentum * v - rate * g) } else { w + v }, [v])
+            return self.slots.step(model, grads, |rate| {
+                let rate = T::from_f64(rate);
+                move |w, g, [v]| {
+                    let v = flush(momentum * v - rate * g);
+                    (if nesterov { w + (momentum * v - rate * g) } else { w + v }, [v])
+                }
             });
         }
         let first = self.slots.next_step() == 1;
         let share = T::from_f64(if first { 1.0 } else { 1.0 - self.dampening });
-        self.slots.step(model, grads, |w, g, [v]| {
-            let v = flush(momentum * v + share * g);
-            (w - rate * if nesterov { g + momentum * v } else { v }, [v])
+        self.slots.step(model, grads, |rate| {
+            let rate = T::from_f64(rate);
+            move |w, g, [v]| {
+                let v = flush(momentum * v + share * g);
+                (w - rate * if nesterov { g + momentum * v } else { v }, [v])
+            }
         })
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.slots.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.slots.learning_rate = learning_rate;
-    }
+    shared_methods!("sgd");
 }

@@ -24,7 +24,7 @@ pub(crate) fn binary<T: Lane>(
     shape: &[usize],
     out: &mut [T],
 ) {
-    stretched(level, Value2(op), [a, b], shape, [], out, |[a, b], []| [a, b]);
+    stretched(level, Value2(op), [a, b], shape, out);
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -35,34 +35,26 @@ pub(crate) fn binary_vjp<T: Lane>(
     a: Operand<T>,
     b: Operand<T>,
     shape: &[usize],
-    y: &[T],
+    y: Operand<T>,
     y_bar: Operand<T>,
     out: &mut [T],
 ) {
-    let map = Vjp2(op, wrt);
-    stretched(level, map, [a, b, y_bar], shape, [y], out, |[a, b, y_bar], [y]| [a, b, y, y_bar]);
+    stretched(level, Vjp2(op, wrt), [a, b, y, y_bar], shape, out);
 }
 
-/// Runs `map` with operands stretched to `shape` and `R` slices that have it already.
-fn stretched<T: Lane, M: Map<T, N>, const K: usize, const R: usize, const N: usize>(
+/// Runs `map` with operands stretched to `shape`.
+fn stretched<T: Lane, M: Map<T, N>, const N: usize>(
     level: Level,
     map: M,
-    operands: [Operand<T>; K],
+    operands: [Operand<T>; N],
     shape: &[usize],
-    rest: [&[T]; R],
     out: &mut [T],
-    arrange: impl for<'s> Fn([&'s [T]; K], [&'s [T]; R]) -> [&'s [T]; N] + Sync,
 ) {
-    let n: usize = shape.iter().product();
-    assert_eq!(out.len(), n, "the result has another shape");
-    assert!(rest.iter().all(|x| x.len() == n), "y has the result's shape");
+    assert_eq!(out.len(), shape.iter().product(), "the result has another shape");
     if operands.iter().all(|x| x.shape == shape) {
-        return over(level, map, arrange(operands.map(|x| x.data), rest), out);
+        return over(level, map, operands.map(|x| x.data), out);
     }
-    tiles(operands, shape, out, |start, pair, out| {
-        let inputs = arrange(pair, rest.map(|x| &x[start..start + out.len()]));
-        level.run(Mapping { map, inputs, out });
-    });
+    tiles(operands, shape, out, |_, inputs, out| level.run(Mapping { map, inputs, out }));
 }
 
 /// Calls `f` with the operands as they are at some positions of the result, the first of these

@@ -132,6 +132,19 @@ pub(crate) fn unary<T: Lane>(level: Level, op: Unary, c: Numbers, x: &[T], out: 
     over(level, Value(simplest(op, c), c), [x], out);
 }
 
+/// In tiles, through the loop that is there already.
+pub(crate) fn unary_in_place<T: Lane>(level: Level, op: Unary, c: Numbers, x: &mut [T]) {
+    let map = Value(simplest(op, c), c);
+    parallel::run(x.len(), 1, x, |_, x| {
+        let mut tile = [T::ZERO; TILE];
+        for x in x.chunks_mut(TILE) {
+            let tile = &mut tile[..x.len()];
+            tile.copy_from_slice(x);
+            level.run(Mapping { map, inputs: [tile], out: x });
+        }
+    });
+}
+
 /// In tiles, so that each rule is compiled in one loop, that in place, not in two.
 pub(crate) fn unary_vjp<T: Lane>(
     level: Level,

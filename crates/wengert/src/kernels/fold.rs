@@ -127,6 +127,85 @@ impl<T: Lane> Source<T> for Products<'_, T> {
     }
 }
 
+/// (x - m)², element by element.
+#[derive(Clone, Copy)]
+pub(crate) struct Squares<'a, T>(pub &'a [T], pub T);
+
+impl<T: Lane> Source<T> for Squares<'_, T> {
+    #[inline(always)]
+    fn slice(self, range: Range<usize>) -> Self {
+        Squares(&self.0[range], self.1)
+    }
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    fn at(self, i: usize) -> T {
+        let d = self.0[i] - self.1;
+        d * d
+    }
+    #[inline(always)]
+    fn join<F: Fold<T>>(self, start: usize, lanes: &mut [T; LANES]) {
+        let (x, m) = (strip(self.0, start), self.1);
+        for l in 0..LANES {
+            lanes[l] = F::join(lanes[l], (x[l] - m) * (x[l] - m));
+        }
+    }
+}
+
+/// a·(x - m), element by element; both of one length.
+#[derive(Clone, Copy)]
+pub(crate) struct Deviations<'a, T>(pub &'a [T], pub &'a [T], pub T);
+
+impl<T: Lane> Source<T> for Deviations<'_, T> {
+    #[inline(always)]
+    fn slice(self, range: Range<usize>) -> Self {
+        Deviations(&self.0[range.clone()], &self.1[range], self.2)
+    }
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    fn at(self, i: usize) -> T {
+        self.0[i] * (self.1[i] - self.2)
+    }
+    #[inline(always)]
+    fn join<F: Fold<T>>(self, start: usize, lanes: &mut [T; LANES]) {
+        let (a, x, m) = (strip(self.0, start), strip(self.1, start), self.2);
+        for l in 0..LANES {
+            lanes[l] = F::join(lanes[l], a[l] * (x[l] - m));
+        }
+    }
+}
+
+/// a·b·(x - m), element by element; all of one length.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighted<'a, T>(pub Products<'a, T>, pub &'a [T], pub T);
+
+impl<T: Lane> Source<T> for Weighted<'_, T> {
+    #[inline(always)]
+    fn slice(self, range: Range<usize>) -> Self {
+        Weighted(self.0.slice(range.clone()), &self.1[range], self.2)
+    }
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.1.len()
+    }
+    #[inline(always)]
+    fn at(self, i: usize) -> T {
+        self.0.at(i) * (self.1[i] - self.2)
+    }
+    #[inline(always)]
+    fn join<F: Fold<T>>(self, start: usize, lanes: &mut [T; LANES]) {
+        let (a, b, x) = (strip(self.0.0, start), strip(self.0.1, start), strip(self.1, start));
+        for l in 0..LANES {
+            lanes[l] = F::join(lanes[l], a[l] * b[l] * (x[l] - self.2));
+        }
+    }
+}
+
 #[inline(always)]
 fn strip<T>(x: &[T], start: usize) -> &[T; LANES] {
     x[start..start + LANES].try_into().expect("of that length")
@@ -152,6 +231,11 @@ fn leaf<T: Lane, F: Fold<T>, S: Source<T>>(x: S) -> T {
     for i in 0..rest.len() {
         lanes[i] = F::join(lanes[i], rest.at(i));
     }
+    tree::<T, F>(lanes)
+}
+
+#[inline(always)]
+fn tree<T: Lane, F: Fold<T>>(lanes: [T; LANES]) -> T {
     // The compiler would otherwise start from this tree and build the loop above, against the
     // grain, from vectors of two: it is to see both apart.
     let lanes = std::hint::black_box(lanes);
@@ -195,6 +279,33 @@ pub(crate) fn rows<T: Lane, F: Fold<T>, S: Source<T>>(level: Level, x: S, n: usi
     }
 }
 
+/// The sum of one row of any length, inside a kernel that runs at this level.
+#[inline(always)]
+pub(crate) fn total<T: Lane, S: Source<T>>(level: Level, x: S) -> T {
+    if x.len() <= LEAF { leaf::<T, Sum, S>(x) } else { row::<T, Sum, S>(level, x) }
+}
+
+/// The sums of two rows of one length, read in one go; each is what [`total`] gives.
+#[inline(always)]
+pub(crate) fn totals<T: Lane, A: Source<T>, B: Source<T>>(level: Level, a: A, b: B) -> [T; 2] {
+    let len = a.len();
+    if len <= LANES / 2 || len > LEAF {
+        return [total(level, a), total(level, b)];
+    }
+    let (mut of_a, mut of_b) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    let whole = len / LANES;
+    for i in 0..whole {
+        a.join::<Sum>(i * LANES, &mut of_a);
+        b.join::<Sum>(i * LANES, &mut of_b);
+    }
+    let (a, b) = (a.slice(whole * LANES..len), b.slice(whole * LANES..len));
+    for i in 0..a.len() {
+        of_a[i] += a.at(i);
+        of_b[i] += b.at(i);
+    }
+    [tree::<T, Sum>(of_a), tree::<T, Sum>(of_b)]
+}
+
 /// Folds one row of any length.
 pub(crate) fn row<T: Lane, F: Fold<T>, S: Source<T>>(level: Level, x: S) -> T {
     let len = x.len();
@@ -210,7 +321,7 @@ pub(crate) fn row<T: Lane, F: Fold<T>, S: Source<T>>(level: Level, x: S) -> T {
 }
 
 fn both<A: Send>(parallel: bool, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> A + Send) -> (A, A) {
-    if parallel && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
+    if parallel && rayon::current_num_threads() > 1 { parallel::join(a, b) } else { (a(), b()) }
 }
 
 /// Strips of neighbouring elements, `step` apart, added element by element; the last may be shorter.

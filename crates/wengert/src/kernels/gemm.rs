@@ -9,7 +9,7 @@
 //! results of at most 64x64; hence the least length of a part.
 
 use super::simd::Level;
-use super::{Lane, Matrix, thin};
+use super::{Lane, Matrix, parallel, thin};
 use gemm_common::Parallelism;
 use std::ops::Range;
 
@@ -195,6 +195,9 @@ impl<T: Lane> Product<'_, T> {
             (Product { b: self.b.cut_cols(0..first), ..self }, Product { b, c, ..self })
         };
         // SAFETY: the halves are parts of this product, and no element of C is in both.
-        rayon::join(move || unsafe { left.cut(parts / 2) }, move || unsafe { right.cut(parts - parts / 2) });
+        parallel::join(
+            move || unsafe { left.cut(parts / 2) },
+            move || unsafe { right.cut(parts - parts / 2) },
+        );
     }
 }

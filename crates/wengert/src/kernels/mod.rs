@@ -20,6 +20,7 @@
 
 mod attention;
 mod broadcast;
+mod channels;
 mod conv;
 mod cross_entropy;
 mod direct;
@@ -36,6 +37,7 @@ pub(crate) mod math;
 pub(crate) mod movement;
 #[cfg(test)]
 mod naive;
+mod norm;
 pub(crate) mod order;
 mod pairs;
 mod parallel;
@@ -64,9 +66,11 @@ use simd::Level;
 use std::ops::AddAssign;
 
 pub use attention::{Attention, Bars as AttentionBars, Heads, Strides};
+pub use channels::{ChannelBars, ChannelNorm, moments_scratch};
 pub use conv::ConvSizes;
 pub use dropout::Mask;
 pub use linalg::Systems;
+pub use norm::{RowBars, RowNorm};
 pub use recurrent::{Layout, RecurrentBars, RecurrentInputs, RecurrentValues, Sequence};
 pub use update::{update, update_into};
 pub use windows::{Slide, Windows};
@@ -146,6 +150,10 @@ pub trait Kernels: Element {
     fn binary_one(op: Binary, a: Self, b: Self) -> Self;
     /// `out = f(x)`.
     fn unary(op: Unary, c: Numbers, x: &[Self], out: &mut [Self]);
+    /// `x = f(x)`
+    fn unary_in_place(op: Unary, c: Numbers, x: &mut [Self]) {
+        x.iter_mut().for_each(|x| *x = Self::unary_one(op, c, *x));
+    }
     /// `out = f(a, b)`, both stretched to `shape`.
     fn binary(op: Binary, a: Operand<Self>, b: Operand<Self>, shape: &[usize], out: &mut [Self]);
 
@@ -241,7 +249,7 @@ pub trait RuleKernels: Kernels {
     fn fill(out: &mut [Self], x: Self);
     /// `y_bar = y_bar · f′(x)`.
     fn unary_vjp_in_place(op: Unary, c: Numbers, x: &[Self], y: &[Self], y_bar: &mut [Self]);
-    /// `out` = the rule of operand `wrt`, at the result's `shape`, which `y` has and `y_bar` stretches to.
+    /// `out` = the rule of operand `wrt`, at the result's `shape`, which all stretch to.
     #[allow(clippy::too_many_arguments)]
     fn binary_vjp(
         op: Binary,
@@ -249,7 +257,7 @@ pub trait RuleKernels: Kernels {
         a: Operand<Self>,
         b: Operand<Self>,
         shape: &[usize],
-        y: &[Self],
+        y: Operand<Self>,
         y_bar: Operand<Self>,
         out: &mut [Self],
     );
@@ -289,6 +297,27 @@ pub trait RuleKernels: Kernels {
     fn attention(a: &Attention<Self>, scratch: &mut [Self], y: &mut [Self]);
     /// The contributions of `y_bar`; `scratch` is as long as [`Attention::vjp_scratch`] says.
     fn attention_vjp(a: &Attention<Self>, y_bar: &[Self], scratch: &mut [Self], bars: AttentionBars<Self>);
+    /// `y` = (x - mean) / √(variance + eps) · weight + bias, row by row.
+    fn row_norm(r: &RowNorm<Self>, y: &mut [Self]);
+    /// The contributions of `y_bar`; `scratch` is as long as [`RowNorm::scratch_of_rule`] says.
+    fn row_norm_vjp(r: &RowNorm<Self>, y_bar: &[Self], scratch: &mut [Self], bars: RowBars<Self>);
+    /// Mean and variance of `x [outer, n, inner]` over the first and last axis, `[2, n]`; `scratch` is as
+    /// long as [`moments_scratch`] says.
+    fn channel_moments(x: &[Self], g: Groups, scratch: &mut [Self], out: &mut [Self]);
+    /// The contribution of the moments' adjoints, `[2, n]`; `scratch` is as long as they are.
+    fn channel_moments_vjp(
+        x: &[Self],
+        g: Groups,
+        moments: &[Self],
+        bars: &[Self],
+        scratch: &mut [Self],
+        x_bar: &mut [Self],
+    );
+    /// `y` = (x - mean) / √(variance + eps) · weight + bias, channel by channel; `scratch` is as long as
+    /// [`ChannelNorm::scratch`] says.
+    fn channel_norm(c: &ChannelNorm<Self>, scratch: &mut [Self], y: &mut [Self]);
+    /// The contributions of `y_bar`; `scratch` is as long as [`ChannelNorm::scratch_of_rule`] says.
+    fn channel_norm_vjp(c: &ChannelNorm<Self>, y_bar: &[Self], scratch: &mut [Self], bars: ChannelBars<Self>);
     /// Gates and states of a recurrent cell, `[steps, batch, planes · hidden]`. `scratch` is overwritten.
     ///
     /// # Panics
@@ -337,6 +366,9 @@ macro_rules! kernels {
             }
             fn unary(op: Unary, c: Numbers, x: &[$t], out: &mut [$t]) {
                 elementwise::unary(Level::current(), op, c, x, out);
+            }
+            fn unary_in_place(op: Unary, c: Numbers, x: &mut [$t]) {
+                elementwise::unary_in_place(Level::current(), op, c, x);
             }
             fn binary(op: Binary, a: Operand<$t>, b: Operand<$t>, shape: &[usize], out: &mut [$t]) {
                 broadcast::binary(Level::current(), op, a, b, shape, out);
@@ -457,7 +489,7 @@ macro_rules! kernels {
                 a: Operand<$t>,
                 b: Operand<$t>,
                 shape: &[usize],
-                y: &[$t],
+                y: Operand<$t>,
                 y_bar: Operand<$t>,
                 out: &mut [$t],
             ) {
@@ -508,6 +540,36 @@ macro_rules! kernels {
                 bars: AttentionBars<$t>,
             ) {
                 attention::vjp(Level::current(), a, y_bar, scratch, bars);
+            }
+            fn row_norm(r: &RowNorm<$t>, y: &mut [$t]) {
+                norm::rows(Level::current(), r, y);
+            }
+            fn row_norm_vjp(r: &RowNorm<$t>, y_bar: &[$t], scratch: &mut [$t], bars: RowBars<$t>) {
+                norm::vjp(Level::current(), r, y_bar, scratch, bars);
+            }
+            fn channel_moments(x: &[$t], g: Groups, scratch: &mut [$t], out: &mut [$t]) {
+                channels::moments(Level::current(), x, g, scratch, out);
+            }
+            fn channel_moments_vjp(
+                x: &[$t],
+                g: Groups,
+                moments: &[$t],
+                bars: &[$t],
+                scratch: &mut [$t],
+                x_bar: &mut [$t],
+            ) {
+                channels::moments_vjp(Level::current(), x, g, moments, bars, scratch, x_bar);
+            }
+            fn channel_norm(c: &ChannelNorm<$t>, scratch: &mut [$t], y: &mut [$t]) {
+                channels::norm(Level::current(), c, scratch, y);
+            }
+            fn channel_norm_vjp(
+                c: &ChannelNorm<$t>,
+                y_bar: &[$t],
+                scratch: &mut [$t],
+                bars: ChannelBars<$t>,
+            ) {
+                channels::vjp(Level::current(), c, y_bar, scratch, bars);
             }
             fn recurrent(s: &Sequence, from: RecurrentInputs<$t>, scratch: &mut [$t], out: &mut [$t]) {
                 recurrent::rows(Level::current(), s, from, scratch, out);

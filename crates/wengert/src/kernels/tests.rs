@@ -235,7 +235,7 @@ macro_rules! tests_for {
                     assert_same(&y, &naive::binary(op, &full_a, &full_b));
                     for wrt in [0, 1] {
                         let vjp = |level| {
-                            written(n, |out| broadcast::binary_vjp(level, op, wrt, a, b, shape, &y, Operand { data: &y_bar, shape }, out))
+                            written(n, |out| broadcast::binary_vjp(level, op, wrt, a, b, shape, Operand { data: &y, shape }, Operand { data: &y_bar, shape }, out))
                         };
                         assert_same(&everywhere(vjp), &naive::binary_vjp(op, wrt, &full_a, &full_b, &y, &y_bar));
                     }

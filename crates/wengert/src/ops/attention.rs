@@ -103,6 +103,7 @@ fn own_scores(x: &Shape, heads: usize) -> Result<Shape, ShapeError> {
 }
 
 /// Attention of queries, keys and values, or of all three in one operand with so many heads.
+#[derive(PartialEq)]
 struct Attend {
     options: AttentionOptions,
     heads: Option<usize>,

@@ -15,10 +15,11 @@ use crate::tensor::Tensor;
 use crate::tensor_ops::TensorOps;
 use crate::var::Var;
 use smallvec::SmallVec;
+use std::any::Any;
 use std::sync::Arc;
 
 /// What such an operation says of itself.
-pub(crate) trait Composed: Send + Sync + 'static {
+pub(crate) trait Composed: PartialEq + Send + Sync + 'static {
     /// The name on the tape.
     fn name(&self) -> &'static str;
 
@@ -71,6 +72,14 @@ impl<T: Float, C: Composed> Extension<T> for Whole<C> {
         self.0.vjp(inputs, y, y_bar, wanted, pool)
     }
 
+    fn recall(&self) -> Option<&dyn Any> {
+        Some(&self.0)
+    }
+
+    fn define<'t>(&self, inputs: &[Var<'t, T>]) -> Option<Var<'t, T>> {
+        Some(self.0.define(inputs))
+    }
+
     fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], _: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>> {
         through(inputs, y_bar, |inputs| self.0.define(inputs))
     }
@@ -105,6 +114,7 @@ impl<T: Float> GradientTape<T> {
     /// Records an operation that stands for a composition.
     #[track_caller]
     pub(crate) fn composed<'t>(&'t self, op: impl Composed, inputs: &[Var<'t, T>]) -> Var<'t, T> {
-        Self::fit(self.record_extension(Arc::new(Whole(op)), inputs))
+        let recalled = self.arena.borrow_mut().recall(&op);
+        Self::fit(self.record_extension(recalled.unwrap_or_else(|| Arc::new(Whole(op))), inputs))
     }
 }

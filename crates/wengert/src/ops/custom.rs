@@ -11,8 +11,10 @@ use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::tape::GradientTape;
 use crate::tensor::Tensor;
+use crate::trace::OpDoc;
 use crate::var::Var;
 use smallvec::{SmallVec, smallvec};
+use std::any::Any;
 use std::sync::Arc;
 
 /// An operation of one's own, of any number of inputs: recorded by [`GradientTape::custom`].
@@ -57,8 +59,14 @@ pub trait CustomOp<T: Float = f32>: Send + Sync {
         Ok(None)
     }
 
-    /// The rule in words, for those who step through the tape.
+    /// What a print of the tape says beside name and operands.
     fn describe(&self) -> Option<String> {
+        None
+    }
+
+    /// Value and rule as formulas, for those who step through the tape: operands are called `x`, or `a`,
+    /// `b`, ... where there are several, the result `y`, its adjoint `ȳ`.
+    fn doc(&self) -> Option<OpDoc> {
         None
     }
 }
@@ -78,6 +86,9 @@ impl<T: Float, O: CustomOp<T>> CustomOp<T> for Arc<O> {
     }
     fn describe(&self) -> Option<String> {
         (**self).describe()
+    }
+    fn doc(&self) -> Option<OpDoc> {
+        (**self).doc()
     }
 }
 
@@ -106,6 +117,18 @@ pub(crate) trait Extension<T: Float>: Send + Sync {
     fn recorded_vjp<'t>(&self, inputs: &[Var<'t, T>], y: Var<'t, T>, y_bar: Var<'t, T>) -> Bars<Var<'t, T>>;
     /// The derivative along `tangents`, in `f64`.
     fn jvp(&self, inputs: &[&Tensor<T>], tangents: &[Option<&Tensor<f64>>]) -> Tensor<f64>;
+    /// Its formulas, for those who step through the tape.
+    fn doc(&self) -> Option<OpDoc> {
+        None
+    }
+    /// The plain steps that it stands for, if it does.
+    fn define<'t>(&self, _: &[Var<'t, T>]) -> Option<Var<'t, T>> {
+        None
+    }
+    /// What it is made from, if the next recording may take it again for something equal.
+    fn recall(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A [`CustomOp`] as the tape sees it.
@@ -146,6 +169,10 @@ impl<T: Float, O: CustomOp<T>> Extension<T> for Custom<O> {
 
     fn describe(&self) -> Option<String> {
         self.0.describe()
+    }
+
+    fn doc(&self) -> Option<OpDoc> {
+        self.0.doc()
     }
 
     fn forward(&self, inputs: &[&Tensor<T>], _: &mut Pool<T>) -> Result<Tensor<T>, ShapeError> {

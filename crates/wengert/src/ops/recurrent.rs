@@ -47,7 +47,7 @@ impl Cell {
 }
 
 /// A cell over a sequence. Inputs: x, both weights, both biases and the initial states, if there are any.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Network {
     cell: Cell,
     bias: bool,
@@ -55,10 +55,12 @@ struct Network {
 }
 
 /// Its gates and states, `[steps, batch, planes · hidden]`.
+#[derive(PartialEq)]
 struct Rows(Network);
 
 /// Its hidden states and then its last cell state, if there is one, `[.., batch, hidden]`. The last
 /// input is [`Rows`], where there is more in them than hidden states.
+#[derive(PartialEq)]
 struct Outputs(Network);
 
 impl Network {

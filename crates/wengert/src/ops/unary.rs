@@ -25,6 +25,11 @@ macro_rules! unary {
                 match self { $(Unary::$op => $name),* }
             }
 
+            /// Whether the rule asks for the operand; else for no more than the result.
+            pub(crate) const fn reads_operand(self) -> bool {
+                !matches!(self, Unary::Relu | Unary::Tanh | Unary::Sigmoid)
+            }
+
             /// Where the number stands in a print, for operations that have one.
             #[inline(always)]
             pub(crate) const fn number_place(self) -> Option<Place> {

@@ -120,10 +120,14 @@ pub(crate) struct Arena<T> {
     pub attributes: Attributes,
     long_inputs: Vec<u32>,
     extensions: Vec<Arc<dyn Extension<T>>>,
+    /// Those of the last recording that may be taken again, and how many have been.
+    recalled: (Vec<Arc<dyn Extension<T>>>, usize),
     /// Runs of nodes that are replayed in the sweep: disjoint, in ascending order.
     pub checkpoints: Vec<Range<u32>>,
-    /// How many values are not there, because they are in checkpoints.
+    /// How many values are not there, because they are in checkpoints or no rule reads them.
     pub hollow: usize,
+    /// The buffer that they share meanwhile.
+    pub nothing: Arc<Vec<T>>,
     /// How many numbers, lists, indices and extensions are another tape's: they outlast a reset.
     inherited: [usize; 4],
 }
@@ -179,8 +183,10 @@ impl<T: Float> Arena<T> {
             attributes: Attributes::default(),
             long_inputs: Vec::new(),
             extensions: Vec::new(),
+            recalled: (Vec::new(), 0),
             checkpoints: Vec::new(),
             hollow: 0,
+            nothing: Arc::default(),
             inherited: [0; 4],
         }
     }
@@ -192,6 +198,16 @@ impl<T: Float> Arena<T> {
             inherited: [numbers.len(), lists.len(), indices.len(), self.extensions.len()],
             attributes: self.attributes.clone(),
             extensions: self.extensions.clone(),
+            ..Arena::new()
+        }
+    }
+
+    /// The same for operations on `f64`, without those that users added.
+    pub(crate) fn without_extensions(&self) -> Arena<f64> {
+        let Attributes { numbers, lists, indices } = &self.attributes;
+        Arena {
+            inherited: [numbers.len(), lists.len(), indices.len(), 0],
+            attributes: self.attributes.clone(),
             ..Arena::new()
         }
     }
@@ -265,6 +281,16 @@ impl<T: Float> Arena<T> {
         At(self.extensions.len() as u32 - 1)
     }
 
+    /// The last recording's next extension that can be recalled, if it was made from something equal:
+    /// steps of a training record the same, and so allocate nothing.
+    pub(crate) fn recall<C: PartialEq + 'static>(&mut self, from: &C) -> Option<Arc<dyn Extension<T>>> {
+        let (extensions, next) = &mut self.recalled;
+        let extension = extensions.get(*next)?;
+        *next += 1;
+        let is_equal = extension.recall().and_then(|own| own.downcast_ref()) == Some(from);
+        is_equal.then(|| extension.clone())
+    }
+
     pub(crate) fn extension(&self, At(at): At) -> &Arc<dyn Extension<T>> {
         &self.extensions[at as usize]
     }
@@ -316,7 +342,10 @@ impl<T: Float> Arena<T> {
         self.nodes.clear();
         self.values.drain(..).for_each(give_back);
         self.long_inputs.clear();
-        self.extensions.truncate(extensions);
+        let last = self.extensions.drain(extensions..).filter(|extension| extension.recall().is_some());
+        self.recalled.0.clear();
+        self.recalled.0.extend(last);
+        self.recalled.1 = 0;
         self.checkpoints.clear();
         self.hollow = 0;
         self.attributes.numbers.truncate(numbers);
