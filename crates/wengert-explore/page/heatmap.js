@@ -72,6 +72,9 @@ function printed(title, tensor, rows, columns, scale, pick, picked, at = (i) => 
   return h("div", { class: "scroll", tabindex: columns > 6 ? 0 : null, role: columns > 6 ? "group" : null, "aria-label": columns > 6 ? title : null }, table);
 }
 
+/** 255 colours from blue to orange: making one for each of thousands of cells takes longer than to paint them. */
+const palette = () => Array.from({ length: 255 }, (_, i) => rgb(diverging((i - 127) / 127)));
+
 function painted(title, tensor, rows, columns, scale, pick, picked) {
   // A long vector wraps, and a large matrix shows its upper left corner.
   if (rows === 1 && columns > 32) [rows, columns] = [Math.ceil(columns / 28), 28];
@@ -82,10 +85,11 @@ function painted(title, tensor, rows, columns, scale, pick, picked) {
   canvas.style.width = `${shown[1] * size}px`;
   const pen = canvas.getContext("2d");
   pen.scale(2, 2);
+  const colours = palette(), odd = dark() ? "#15171c" : "#ffffff";
   for (let i = 0; i < shown[0]; i++) {
     for (let j = 0; j < shown[1] && i * columns + j < tensor.data.length; j++) {
       const x = tensor.data[i * columns + j];
-      pen.fillStyle = Number.isFinite(x) ? rgb(diverging(x / scale)) : dark() ? "#15171c" : "#ffffff";
+      pen.fillStyle = Number.isFinite(x) ? colours[127 + Math.round((127 * x) / scale)] : odd;
       pen.fillRect(j * size, i * size, size, size);
       if (Number.isFinite(x)) continue;
       pen.strokeStyle = dark() ? "#ffb3a7" : "#a4161a";
