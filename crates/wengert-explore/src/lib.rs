@@ -29,6 +29,7 @@ pub mod dot;
 mod drawing;
 mod error;
 pub mod files;
+pub mod html;
 pub mod json;
 pub mod mermaid;
 mod plain;

@@ -110,7 +110,7 @@ impl Session {
             }
         }
         let brief = |x: Option<Tensor<f64>>| x.map_or("none".into(), |x| Shown::Whole(x).brief());
-        for (id, a, b) in trace.diff(from, to) {
+        for wengert::trace::Change { node: id, before: a, after: b } in trace.diff(from, to) {
             rows.push(vec![one_line(&trace.label(id)), "adjoint".into(), brief(a), "→".into(), brief(b)]);
         }
         if rows.is_empty() { "nothing differs\n".into() } else { table(&rows) }
