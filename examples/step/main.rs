@@ -75,7 +75,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let out = options.out.display();
     println!("Written to {out} (tensors) and {out}/scalar (number by number):");
-    println!("  trace.json  the trace; step through it: cargo run --release -p wengert-explore -- step {out}/trace.json");
+    println!(
+        "  trace.json  the trace; step through it: cargo run --release -p wengert-explore -- step {out}/trace.json"
+    );
     println!("  tape.html   the page; open it in a browser, no network is needed");
     println!("  tape.txt    the table above, and what happens step by step");
     println!("  tape.csv    the steps, to be checked in a spreadsheet");

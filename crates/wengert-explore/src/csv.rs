@@ -9,8 +9,9 @@
 //! - `skip`: nothing flows, `note` says why.
 //!
 //! Larger tensors get one row, and a note. Numbers are whole, so that sums agree to the bit where the tape is of
-//! `f64`. A text that a spreadsheet would take for a formula begins with an apostrophe.
+//! `f64`. A text that a spreadsheet would take for a formula begins with an apostrophe, and has no line ends.
 
+use crate::plain::one_line;
 use wengert::trace::{Edge, EdgeId, Event, Shown, Trace};
 use wengert::{NodeId, Shape, Tensor};
 
@@ -101,9 +102,9 @@ fn number(x: f64) -> String {
 
 /// A text in a cell: quoted where it must be, and never a formula.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_string() };
-    match text.contains([',', '"', '\n', '\r']) {
+    let text = one_line(text);
+    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
+    match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
@@ -204,7 +205,7 @@ mod tests {
             ("+x", "'+x"),
             ("-x", "'-x"),
             ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
+            ("\t=x\n", "\\t=x\\n"),
             ("a,b", "\"a,b\""),
             ("=\"a\"", "\"'=\"\"a\"\"\""),
             ("plain", "plain"),

@@ -63,4 +63,14 @@ pub enum ExploreError {
         /// How to shrink it.
         hint: String,
     },
+    /// A page would be larger than browsers like to open.
+    #[error(
+        "the page would have {bytes} bytes, at most {most} are written: record less, with `TraceOptions::capped` or `TraceOptions::summary`"
+    )]
+    PageTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
 }

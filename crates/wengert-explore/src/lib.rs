@@ -1,5 +1,5 @@
 //! Looking at a traced sweep of [`wengert`]: everything that happened on the tape, forward and back, in a
-//! terminal, as text, tables and drawings.
+//! terminal, as a page, as text, tables and drawings.
 //!
 //! A [`Trace`](wengert::trace::Trace) is immutable and knows what is so at any time. What is here only shows it, so
 //! that all of it agrees with the engine:
@@ -7,9 +7,11 @@
 //! - [`json`]: traces as files, the source of all the others;
 //! - [`terminal`]: a debugger of lines, forwards and backwards, with breakpoints, what-if and assertions, which the
 //!   program `wengert` runs on a terminal, in a pipe or from a script;
+//! - [`html`]: one page to step through in a browser, without a network;
 //! - [`text`]: the table that books print;
 //! - [`csv`]: each addition of the sweep, for a spreadsheet that checks them;
-//! - [`dot`] and [`mermaid`]: drawings.
+//! - [`dot`] and [`mermaid`]: drawings;
+//! - [`export`](mod@export): any of them by name.
 //!
 //! ```
 //! use wengert_explore::{json, terminal::Session};
@@ -28,6 +30,7 @@ pub mod csv;
 pub mod dot;
 mod drawing;
 mod error;
+pub mod export;
 pub mod files;
 pub mod html;
 pub mod json;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use wengert::trace::Trace;
+use wengert_explore::export::{Format, LARGE_PAGE, export};
 use wengert_explore::terminal::{Ending, Session, talk, talk_on_terminal};
-use wengert_explore::{ExploreError, csv, dot, files, json, mermaid, text};
+use wengert_explore::{ExploreError, files, json, text};
 
 /// Steps through a trace of a gradient, shows, checks and exports it.
 #[derive(Parser)]
@@ -49,7 +50,7 @@ enum What {
         /// The trace, JSON; `-` is standard input
         trace: PathBuf,
         #[command(flatten)]
-        format: Format,
+        format: Formats,
         /// Where to; standard output where it is not given
         #[arg(short, long, value_name = "PATH")]
         output: Option<PathBuf>,
@@ -66,7 +67,10 @@ enum What {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Format {
+struct Formats {
+    /// A page to step through in a browser, without a network
+    #[arg(long)]
+    html: bool,
     /// A drawing for Graphviz
     #[arg(long)]
     dot: bool,
@@ -110,7 +114,7 @@ fn main() -> ExitCode {
         }
         What::Show { trace, steps } => show(&trace, steps),
         What::Export { trace, format, output, collapse } => {
-            export(&trace, &format, output.as_deref(), collapse)
+            write(&trace, &format, output.as_deref(), collapse)
         }
         What::Check { trace } => check(&trace),
     };
@@ -194,24 +198,30 @@ fn print(text: &str) -> Result<Ending, Failure> {
     Ok(Ending::Well)
 }
 
-fn export(
+fn write(
     path: &Path,
-    format: &Format,
+    format: &Formats,
     output: Option<&Path>,
     collapse: Option<u16>,
 ) -> Result<Ending, Failure> {
-    if collapse.is_some() && !(format.dot || format.mermaid) {
+    let format = match format {
+        Formats { html: true, .. } => Format::Html,
+        Formats { dot: true, .. } => Format::Dot,
+        Formats { mermaid: true, .. } => Format::Mermaid,
+        Formats { csv: true, .. } => Format::Csv,
+        Formats { text: true, .. } => Format::Text,
+        Formats { .. } => Format::Json,
+    };
+    if collapse.is_some() && !matches!(format, Format::Dot | Format::Mermaid) {
         return Err(Failure::Usage("--collapse is for drawings: --dot and --mermaid".into()));
     }
-    let trace = read(path)?;
-    let collapse = collapse.map(usize::from);
-    let text = match format {
-        Format { dot: true, .. } => dot::to_dot(&trace, collapse),
-        Format { mermaid: true, .. } => mermaid::to_mermaid(&trace, collapse)?,
-        Format { csv: true, .. } => csv::to_csv(&trace),
-        Format { text: true, .. } => text::to_text(&trace),
-        Format { .. } => json::to_json(&trace) + "\n",
-    };
+    let text = export(&*read(path)?, format, collapse.map(usize::from))?;
+    if format == Format::Html && text.len() > LARGE_PAGE {
+        let bytes = text.len();
+        eprintln!(
+            "wengert: the page has {bytes} bytes and opens slowly; `TraceOptions::capped` records less"
+        );
+    }
     match output {
         None => print(&text),
         Some(path) => {

@@ -67,8 +67,8 @@ impl From<wengert::trace::TraceError> for CommandError {
 /// let tape = wengert::GradientTape::new();
 /// let x = tape.var(0.5);
 /// let mut session = Session::new(tape.trace(x.sin() * x)?);
-/// assert_eq!(session.run("n 2")?, "1  forward %0 = var = 0.5\n2  forward %1 = sin %0 = 0.479426\n");
-/// assert_eq!(session.prompt(), "fwd 2/13 %1 sin> ");
+/// assert_eq!(session.run("n 2")?, " 1  forward %0 = var = 0.5\n 2  forward %1 = sin %0 = 0.479426\n");
+/// assert_eq!(session.prompt(), "fwd 2/15 %1 sin> ");
 /// session.run("b op:sin")?;
 /// assert!(session.run("c")?.starts_with("breakpoint 1 (op:sin)\n"));
 /// session.run("assert val %2 ~ 0.2397")?;

@@ -17,11 +17,11 @@ const WIDEST: usize = 44;
 /// let (x, w) = (tape.constant(2.0), tape.var(3.0));
 /// let trace = tape.trace_with((x * w).square(), TraceOptions::new().name(x, "x").name(w, "w"))?;
 /// assert_eq!(wengert_explore::text::to_text(&trace), "\
-/// id  name  operation   value  local derivatives     adjoint
-/// %0  x     constant    2                            -
-/// %1  w     var         3                            24
-/// %2        mul %0, %1  6      ∂/∂%0 -, ∂/∂%1 = 2    12
-/// %3        square %2   36     ∂/∂%2 = 12            1
+/// id  name  operation   value  local derivatives   adjoint
+/// %0  x     constant    2                          -
+/// %1  w     var         3                          24
+/// %2        mul %0, %1  6      ∂/∂%0 -, ∂/∂%1 = 2  12
+/// %3        square %2   36     ∂/∂%2 = 12          1
 /// ");
 /// # Ok::<(), wengert::trace::TraceError>(())
 /// ```

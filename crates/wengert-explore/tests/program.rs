@@ -165,6 +165,7 @@ fn a_trace_is_shown() {
 fn every_format_is_written() {
     let place = Place::new();
     for (format, beginning) in [
+        ("html", "<!DOCTYPE html>"),
         ("dot", "digraph"),
         ("mermaid", "flowchart"),
         ("json", "{\"format\""),
@@ -199,6 +200,7 @@ fn what_is_wrong_ends_with_2() {
         (&["export", "trace.json", "--csv", "--collapse"], "--collapse is for drawings"),
         (&["export", "trace.json", "--dot", "--collapse", "0"], "0"),
         (&["export", "trace.json", "--dot", "-o", "missing/x.dot"], "missing"),
+        (&["export", "trace.json", "--html", "--collapse"], "--collapse is for drawings"),
         (&["step", "-"], "use -x or -e"),
         (&["dance"], "unrecognized subcommand"),
         (&[], "Usage"),
@@ -215,6 +217,23 @@ fn help_and_version_are_no_errors() {
     assert_eq!(place.run(&["--help"], "").code, Some(0));
     assert_eq!(place.run(&["step", "--help"], "").code, Some(0));
     assert!(place.run(&["--version"], "").out.starts_with("wengert "));
+}
+
+#[test]
+fn a_large_page_is_warned_of_and_a_huge_one_refused() {
+    let place = Place::new();
+    let mut data = common::network().data().clone();
+    data.producer = "x".repeat(6_000_000);
+    place.write("large.json", &serde_json::to_string(&data).unwrap());
+    let run = place.run(&["export", "large.json", "--html", "-o", "page.html"], "");
+    assert_eq!(run.code, Some(0));
+    assert!(run.err.contains("opens slowly"), "{}", run.err);
+    data.producer = "x".repeat(25_000_000);
+    place.write("huge.json", &serde_json::to_string(&data).unwrap());
+    let run = place.run(&["export", "huge.json", "--html", "-o", "huge.html"], "");
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("at most 25000000") && run.err.contains("TraceOptions::summary"), "{}", run.err);
+    assert!(!place.dir.path().join("huge.html").exists());
 }
 
 /// The reader goes away, as `head` does, before the text is written.

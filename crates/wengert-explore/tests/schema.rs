@@ -76,15 +76,15 @@ fn wrong(root: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String
             all.push(format!("{place} is {value}, against {keyword}: {what}"));
         }
     }
-    if let (Some(limit), Some(x)) = (object.get("minimum"), value.as_f64()) {
-        if x < limit.as_f64().unwrap() {
-            all.push(format!("{place} is {x}"));
-        }
+    if let (Some(limit), Some(x)) = (object.get("minimum"), value.as_f64())
+        && x < limit.as_f64().unwrap()
+    {
+        all.push(format!("{place} is {x}"));
     }
-    if let (Some(limit), Some(list)) = (object.get("minItems"), value.as_array()) {
-        if (list.len() as u64) < limit.as_u64().unwrap() {
-            all.push(format!("{place} has {} items", list.len()));
-        }
+    if let (Some(limit), Some(list)) = (object.get("minItems"), value.as_array())
+        && (list.len() as u64) < limit.as_u64().unwrap()
+    {
+        all.push(format!("{place} has {} items", list.len()));
     }
     if object.contains_key("properties") || object.contains_key("additionalProperties") {
         for (name, inner) in value.as_object().into_iter().flatten() {
@@ -174,16 +174,14 @@ fn pythons_jsonschema_agrees() {
         return;
     }
     let place = tempfile::tempdir().unwrap();
-    for text in traces() {
-        let trace = place.path().join("trace.json");
-        std::fs::write(&trace, text).unwrap();
-        let program = "import json, sys, jsonschema\nschema, trace = (json.load(open(path)) for path in sys.argv[1:])\n\
-            jsonschema.Draft202012Validator.check_schema(schema)\njsonschema.Draft202012Validator(schema).validate(trace)";
-        let output = Command::new("python3")
-            .args(["-W", "ignore", "-c", program])
-            .args([&path(), &trace])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut paths = vec![path()];
+    for (i, text) in traces().into_iter().enumerate() {
+        paths.push(place.path().join(format!("{i}.json")));
+        std::fs::write(&paths[i + 1], text).unwrap();
     }
+    let program = "import json, sys, jsonschema\nschema, *traces = (json.load(open(path)) for path in sys.argv[1:])\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        for trace in traces: jsonschema.Draft202012Validator(schema).validate(trace)";
+    let output = Command::new("python3").args(["-W", "ignore", "-c", program]).args(&paths).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

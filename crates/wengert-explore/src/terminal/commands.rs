@@ -65,7 +65,7 @@ const ALL: &[Command] = table! {
     "diff" "[TIME|MARK TIME|MARK]" "diff before end" Session::diff, "what differs between two times; in a what-if without times, from what was recorded";
     "assert" "TEST|check|sums" "assert adj w[0] ~ 0.25 1e-3" Session::assert, "a test that must hold; see `h tests`";
     "save" "PATH" "save session.txt" Session::save, "write the commands so far as a script for `-x`";
-    "export" "FORMAT PATH [DEPTH]" "export dot trace.dot" Session::export, "write the trace as json, dot, mermaid, csv or text; scopes DEPTH names deep are drawn as one box";
+    "export" "FORMAT PATH [DEPTH]" "export dot trace.dot" Session::export, "write the trace as html, json, dot, mermaid, csv or text; scopes DEPTH names deep are drawn as one box";
     "h" "[COMMAND|tests]" "h b" Session::help, "help";
     "q" "" "q" Session::stop, "quit";
 };
@@ -128,7 +128,8 @@ pub(super) fn find(text: &str) -> Result<&'static Command, CommandError> {
 
 const TESTS: &str = "\
 tests, for `assert` and after `if`:
-  X < Y, <=, >, >=, =, !=   every element; shapes are equal, or one is a number
+  X < Y, <=, >, >=, =       every element; shapes are equal, or one is a number
+  X != Y                    where X = Y does not hold
   X ~ Y [TOLERANCE]         nearly equal; without a tolerance, to the digits that Y is written with:
                             ~ 0.0412 is within 0.00005, a whole number within a millionth of itself
   finite X, zero X, there X all elements are finite; are 0; the value or the adjoint is there by now
@@ -154,9 +155,9 @@ impl Session {
             return Ok(format!("{out}  {what}\n  example: {example}\n"));
         }
         for Command { name, operands, what, .. } in ALL {
-            let what = what.split([':', ';']).next().unwrap_or(what);
+            let what = what.split(';').next().unwrap_or(what);
             let usage = format!("{name} {operands}");
-            writeln!(out, "{usage:<44}{what}").expect("a string takes all");
+            writeln!(out, "{usage:<46}{what}").expect("a string takes all");
         }
         out.push_str("any beginning of a name that begins no other will do; an empty line repeats; # begins a comment\n");
         out.push_str("h COMMAND says more, h tests how tests are written\n");

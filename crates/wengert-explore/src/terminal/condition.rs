@@ -151,6 +151,9 @@ fn compare(a: &Operand, how: Relation, b: &Operand, tolerance: f64, s: &Stepper)
         (true, false) => format!("{} is {}", b.text(), brief(y.clone())),
         _ => format!("{} is {}, {} is {}", a.text(), brief(x.clone()), b.text(), brief(y.clone())),
     };
+    if how == Relation::Unequal && x.is_some() && y.is_some() {
+        return Outcome { holds: !compare(a, Relation::Equal, b, 0.0, s).holds, text };
+    }
     let (Some(x), Some(y)) = (x, y) else { return Outcome { holds: false, text } };
     if how == Relation::Near {
         text.push_str(&format!(", to be within {}", short(tolerance)));
@@ -160,8 +163,7 @@ fn compare(a: &Operand, how: Relation, b: &Operand, tolerance: f64, s: &Stepper)
         Relation::LessEqual => a <= b,
         Relation::More => a > b,
         Relation::MoreEqual => a >= b,
-        Relation::Equal => a == b || (a.is_nan() && b.is_nan()),
-        Relation::Unequal => !(a == b || (a.is_nan() && b.is_nan())),
+        Relation::Equal | Relation::Unequal => a == b || (a.is_nan() && b.is_nan()),
         Relation::Near => a == b || (a - b).abs() <= tolerance || (a.is_nan() && b.is_nan()),
     };
     let (x, y) = (&x, &y);
@@ -171,14 +173,9 @@ fn compare(a: &Operand, how: Relation, b: &Operand, tolerance: f64, s: &Stepper)
         (_, true, _) => y.as_slice().iter().position(|&b| !holds(x.item(), b)),
         _ => {
             text.push_str(&format!(": shapes {} and {}", x.shape(), y.shape()));
-            return Outcome { holds: how == Relation::Unequal, text };
+            return Outcome { holds: false, text };
         }
     };
-    // Unequal tensors differ somewhere, not everywhere.
-    if how == Relation::Unequal && x.shape() == y.shape() {
-        let holds = x.as_slice().iter().zip(y.as_slice()).any(|(&a, &b)| holds(a, b));
-        return Outcome { holds, text };
-    }
     let larger = if x.shape().is_empty() { y } else { x };
     if let (Some(place), false) = (wrong, larger.shape().is_empty()) {
         let at = super::quantity::index_of(larger.shape(), place);
@@ -353,7 +350,7 @@ impl Parser<'_> {
             && let Some(Token::Word(text)) = self.peek()
             && let Ok(given) = text.parse::<f64>()
         {
-            if !(given >= 0.0) {
+            if given.is_nan() || given < 0.0 {
                 return error(format!("{text} is no tolerance: 0 or more"));
             }
             tolerance = given;

@@ -1,8 +1,9 @@
 //! Files: the session as a script, and the trace in other forms.
 
 use super::{Answer, Session, error};
+use crate::export::{Format, export};
 use crate::plain::clean;
-use crate::{ExploreError, csv, dot, files, json, mermaid, text};
+use crate::{ExploreError, files};
 use std::path::Path;
 
 impl Session {
@@ -24,15 +25,11 @@ impl Session {
             },
             _ => return error("export takes a format and a path: `export dot trace.dot`"),
         };
-        let trace = self.trace();
-        let text = match format {
-            "json" => Ok(json::to_json(trace)),
-            "dot" => Ok(dot::to_dot(trace, depth)),
-            "mermaid" => mermaid::to_mermaid(trace, depth),
-            "csv" => Ok(csv::to_csv(trace)),
-            "text" => Ok(text::to_text(trace)),
-            other => return error(format!("{other:?} is no format: json, dot, mermaid, csv or text")),
-        };
+        let wanted = format.parse::<Format>().or_else(error)?;
+        if depth.is_some() && !matches!(wanted, Format::Dot | Format::Mermaid) {
+            return error("a depth of scopes is for drawings: dot and mermaid");
+        }
+        let text = export(self.trace(), wanted, depth);
         self.written(path, text, format)
     }
 

@@ -15,6 +15,9 @@ impl Session {
     }
 
     fn stop_at(&mut self, rest: &str, once: bool) -> Answer {
+        if rest == "if" || rest.ends_with(" if") {
+            return error("a test is missing after if; see `h tests`");
+        }
         let (place, test) = match rest.strip_prefix("if ") {
             Some(test) => ("", Some(test)),
             None => rest.split_once(" if ").map_or((rest, None), |(place, test)| (place.trim(), Some(test))),

@@ -162,15 +162,15 @@ impl Session {
     /// What a quantity is now, for a reader.
     pub(super) fn line_of(&self, quantity: &Quantity) -> String {
         let text = match quantity.now(&self.cursor) {
-            Now::There(x) => match x.shape().is_empty() {
-                true => Shown::Whole(x).brief(),
-                false if x.ndim() < 2 => x.to_string(),
-                false => format!("\n{x}"),
+            Now::There(x) => match x.ndim() {
+                0 => format!(" {}", Shown::Whole(x).brief()),
+                1 => format!(" {x}"),
+                _ => format!("\n{x}"),
             },
-            Now::Shortened(x) => x.to_string(),
-            Now::Not(reason) => reason,
+            Now::Shortened(x) => format!(" {x}"),
+            Now::Not(reason) => format!(" {reason}"),
         };
-        crate::plain::clean(&format!("{} = {text}", quantity.text))
+        crate::plain::clean(&format!("{} ={text}", quantity.text))
     }
 }
 
@@ -347,7 +347,7 @@ mod tests {
             ("[1] 2", "after the list"),
             ("one", "no number"),
             ("[a]", "no number"),
-            ("[[[[[[[[[[[[1]]]]]]]]]]]]", "deep"),
+            (&"[".repeat(wengert::MAX_AXES + 1), "deep"),
         ] {
             let wrong = tensor(text).unwrap_err().to_string();
             assert!(wrong.contains(part), "{text}: {wrong}");

@@ -30,12 +30,10 @@ impl Session {
                 }
             }
         };
-        if node.adjoint.is_some() {
-            if trace.visit_time(id).is_none_or(|at| time < at) && now < all {
-                let phase =
-                    if self.in_forward_pass() { "the cursor is still in the forward pass: " } else { "" };
-                out.push_str(&format!("now, {phase}{now} of {all} contributions are in\n"));
-            }
+        let done = trace.visit_time(id).is_some_and(|at| at <= time);
+        if node.adjoint.is_some() && !done && now < all {
+            let phase = if self.in_forward_pass() { "the cursor is still in the forward pass: " } else { "" };
+            out.push_str(&format!("now, {phase}{now} of {all} contributions are in\n"));
         }
         Ok(clean(&out))
     }

@@ -94,7 +94,7 @@ impl Session {
             let name = scope.rsplit('/').next().unwrap_or(scope);
             vec![
                 format!("{indent}{}", cut(&one_line(name), 40)),
-                format!("{nodes} nodes"),
+                format!("{nodes} {}", if *nodes == 1 { "node" } else { "nodes" }),
                 format!("{leaves} variables of {numbers} numbers"),
             ]
         };

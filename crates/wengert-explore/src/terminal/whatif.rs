@@ -4,7 +4,7 @@ use super::quantity::{Slice, split_slice, tensor, unquoted};
 use super::{Answer, Session, error};
 use crate::plain::{clean, one_line, table};
 use std::sync::Arc;
-use wengert::trace::Shown;
+use wengert::trace::{Change, Shown};
 use wengert::{NodeId, Tensor};
 
 impl Session {
@@ -88,7 +88,7 @@ impl Session {
         for id in old.compare(new) {
             let (a, b) = (old.node(id), new.node(id));
             let label = one_line(&new.label(id));
-            if a.value != b.value {
+            if !a.value.same(&b.value) {
                 rows.push(vec![label.clone(), "value".into(), a.value.brief(), "→".into(), b.value.brief()]);
             }
             if a.adjoint != b.adjoint {
@@ -110,7 +110,7 @@ impl Session {
             }
         }
         let brief = |x: Option<Tensor<f64>>| x.map_or("none".into(), |x| Shown::Whole(x).brief());
-        for wengert::trace::Change { node: id, before: a, after: b } in trace.diff(from, to) {
+        for Change { node: id, before: a, after: b } in trace.diff(from, to) {
             rows.push(vec![one_line(&trace.label(id)), "adjoint".into(), brief(a), "→".into(), brief(b)]);
         }
         if rows.is_empty() { "nothing differs\n".into() } else { table(&rows) }

@@ -48,6 +48,10 @@ fn placed(trace: &Trace) -> Arc<Trace> {
     let mut lines = BTreeMap::new();
     for (id, node) in data.nodes.iter_mut().enumerate() {
         (node.file, node.line, node.column) = ("src/model.rs".into(), 10 + id as u32, 5);
+        // Reasons name lines of this file.
+        if let Some(at) = node.why.find(" at crates/") {
+            node.why.truncate(at);
+        }
         lines.insert(node.line, format!("let v{id} = {};", node.op));
     }
     data.sources = [("src/model.rs".to_string(), lines)].into();
