@@ -26,9 +26,6 @@ const Bits = (() => {
       buffer.setUint32(0, (bits & 0x7fffff) + (one - above));
       return [(bits >>> 23) - 127, buffer.getFloat32(0)];
     },
-    same(a, b) {
-      return Object.is(a, b);
-    },
   };
 })();
 
@@ -130,7 +127,7 @@ function arithmetic(dtype) {
   };
 
   return {
-    dtype, round32: r, exp, exp_m1, ln, ln_1p, softplus, round, tanh, sigmoid, powi,
+    exp, exp_m1, ln, ln_1p, softplus, round, tanh, sigmoid, powi,
     number: r,
     add: (a, b) => r(a + b),
     sub: (a, b) => r(a - b),

@@ -5,13 +5,13 @@ const TERMS_AT_MOST = 4;
 function equation(trace, node, time, element) {
   const parts = node.incoming, shown = parts.slice(0, TERMS_AT_MOST), more = parts.length - shown.length;
   if (!parts.length) return null;
-  const root = trace.roots.length === 1 ? nodeLabel(trace.nodes[trace.roots[0].node]) : "L";
+  const root = (trace.roots.length === 1 && clip(trace.nodes[trace.roots[0].node].name)) || "L";
   const received = receivedAt(node, time);
   const join = (terms) => [terms.map((term, i) => [i ? h("span", { class: "op" }, " + ") : "", h("span", { class: i < received ? "term" : "term pending" }, term)]), more > 0 ? h("span", { class: "op" }, ` + … (${t("eq.more", { count: more })})`) : ""];
-  const label = nodeLabel(node);
   const line = (key, left, ...content) => h("div", { class: "stage" }, h("span", { class: "which" }, t(key)), h("span", { class: "formula" }, left ? [left, h("span", { class: "op" }, " = ")] : h("span", { class: "op" }, "= "), content));
   const partial = (top, below) => m("mfrac", m("mrow", m("mo", "∂"), m("mi", clip(top, 18))), m("mrow", m("mo", "∂"), m("mi", clip(below, 18))));
-  const symbolic = ({ edge }) => (edge ? m("math", partial(root, nodeLabel(edge.consumer)), m("mo", "·"), partial(nodeLabel(edge.consumer), label)) : m("math", partial(root, label)));
+  const name = (node) => (node.id === trace.roots[0]?.node ? root : nodeLabel(node)), label = name(node);
+  const symbolic = ({ edge }) => (edge ? m("math", partial(root, name(edge.consumer)), m("mo", "·"), partial(name(edge.consumer), label)) : m("math", partial(root, label)));
   const rules = ({ edge }) => (!edge ? t("eq.seed") : ruleOf(edge));
   const numbers = (part) => numbersOfTerm(trace, part, time, element);
   const now = adjointAt(trace, node, time);

@@ -15,7 +15,7 @@ function sentence(trace, time) {
   if (edge) {
     const { input } = edge, k = receivedAt(input, time);
     Object.assign(values, {
-      input: nodeLabel(input), rule: node.doc?.rules?.[edge.slot] ?? "", upstream: say(adjointAt(trace, node, time)),
+      input: nodeLabel(input), rule: withNames(node.doc?.rules?.[edge.slot] ?? "", node), upstream: say(adjointAt(trace, node, time)),
       local: say(edge.local), product: say(edge.raw ?? edge.delta), delta: say(edge.delta), axes: edge.axes.join(", "),
       from: edge.raw ? shapeText(edge.raw.shape) : "", to: edge.delta ? shapeText(edge.delta.shape) : "",
     });

@@ -108,13 +108,13 @@ function drawBox(box, now) {
       s("rect", { width, height, rx: 8 }), s("text", { x: width / 2, y: 20, class: "label" }, clip(box.scope, 18)), " ", s("text", { x: width / 2, y: 37, class: "small" }, t("tape.nodes", { count: box.count })));
   }
   const known = node.forwardAt <= time, adjoint = adjointAt(trace, node, time);
-  const text = (tensor) => (!tensor ? "" : isScalar(tensor) ? short(tensor.data[0], 4) : "‖" + short(normOf(tensor), 4) + "‖");
+  const text = (tensor, digits) => (!tensor ? "" : isScalar(tensor) ? short(tensor.data[0], digits) : "‖" + short(normOf(tensor), 3) + "‖");
   const state = [isLeaf(node) && "leaf", !known && "unknown", now.visited === node && "visited", now.receiver === node && "receiver", page.selected === node && "selected", now.reads.has(node.id) && "read", now.feeds.has(node.id) && "fed", node.replay === false && "fail"].filter(Boolean).join(" ");
   const under = !node.name ? `%${node.id}` : isLeaf(node) ? "" : clip(node.op, 8), label = clip(node.name || node.op, under ? 17 - under.length : 17);
   return s("g", { class: `box ${state}`, transform: `translate(${x} ${top})`, role: "button", tabindex: node === (page.selected ?? graph.boxes[0].node) ? 0 : -1, data: { box: box.key, node: node.id } },
     s("rect", { width, height, rx: isLeaf(node) ? 4 : 10 }),
     s("text", { x: 10, y: 19, class: "label" }, label), " ", s("text", { x: width - 10, y: 19, class: "small end" }, under), " ",
-    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value) : ""), " ", s("text", { x: width - 10, y: 38, class: "a end" }, text(adjoint)));
+    s("text", { x: 10, y: 38, class: "v" }, known ? text(node.value, 4) : ""), " ", s("text", { x: width - 10, y: 38, class: "a end" }, text(adjoint, 3)));
 }
 
 function drawLink(link, now) {

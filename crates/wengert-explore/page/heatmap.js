@@ -37,7 +37,7 @@ function heatmap(title, tensor, { pick = null, picked = -1, grid = null, classNa
   if (!tensor.data) return figure(h("p", { class: "note" }, t("map.shortened", { first: tensor.summary.first.map((x) => short(x)).join(", "), last: tensor.summary.last.map((x) => short(x)).join(", ") })));
   if (tensor.data.length === 0) return figure(h("p", { class: "note" }, t("map.empty")));
   const scale = Math.max(Math.abs(stats.min), Math.abs(stats.max)) || 1;
-  if (grid && tensor.data.length <= PRINTED_AT_MOST) return figure(h("div", { class: "pictures" }, Array.from({ length: grid.count }, (_, picture) => printed(grid.count > 1 ? `${title} ${picture + 1}` : title, tensor, grid.rows, grid.columns, scale, pick, picked, (i) => grid.at(picture, i)))));
+  if (grid && tensor.data.length <= PRINTED_AT_MOST) return figure(h("div", { class: "pictures" }, Array.from({ length: grid.count }, (_, picture) => printed(grid.count > 1 ? `${title} ${picture + 1}` : title, tensor, grid.rows, grid.columns, scale, pick, picked, (i) => grid.at(picture, i), grid.count > 1 ? 2 : 3))));
   const [rows, columns] = gridOf(tensor);
   if (tensor.data.length <= PRINTED_AT_MOST && columns <= 12) return figure(printed(title, tensor, rows, columns, scale, pick, picked));
   return figure(painted(title, tensor, rows, columns, scale, pick, picked));
@@ -48,12 +48,12 @@ const rangeText = (stats) => {
   return ` ${short(stats.min)} … ${short(stats.max)}${odd.length ? ", " + odd.join(", ") : ""}`;
 };
 
-function printed(title, tensor, rows, columns, scale, pick, picked, at = (i) => i) {
+function printed(title, tensor, rows, columns, scale, pick, picked, at = (i) => i, digits = 3) {
   const cell = (place) => {
     const i = at(place);
     const x = tensor.data[i], colour = Number.isFinite(x) ? diverging(x / scale) : null;
-    const content = num(x, "", 3);
-    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(at(0), picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${short(x, 3)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
+    const content = num(x, "", digits);
+    const td = h("td", { class: [colour ? "" : "odd", i === picked ? "picked" : ""].join(" ").trim() || null }, pick ? h("button", { type: "button", tabindex: i === Math.max(at(0), picked) ? 0 : -1, "aria-label": `${placeText(tensor, i)}: ${short(x, digits)}`, "aria-pressed": String(i === picked), onclick: () => pick(i) }, content) : content);
     if (colour) {
       td.style.backgroundColor = rgb(colour);
       td.style.color = inkOn(colour);
@@ -72,6 +72,9 @@ function printed(title, tensor, rows, columns, scale, pick, picked, at = (i) => 
   return h("div", { class: "scroll", tabindex: columns > 6 ? 0 : null, role: columns > 6 ? "group" : null, "aria-label": columns > 6 ? title : null }, table);
 }
 
+/** 255 colours from blue to orange: making one for each of thousands of cells takes longer than to paint them. */
+const palette = () => Array.from({ length: 255 }, (_, i) => rgb(diverging((i - 127) / 127)));
+
 function painted(title, tensor, rows, columns, scale, pick, picked) {
   // A long vector wraps, and a large matrix shows its upper left corner.
   if (rows === 1 && columns > 32) [rows, columns] = [Math.ceil(columns / 28), 28];
@@ -82,10 +85,11 @@ function painted(title, tensor, rows, columns, scale, pick, picked) {
   canvas.style.width = `${shown[1] * size}px`;
   const pen = canvas.getContext("2d");
   pen.scale(2, 2);
+  const colours = palette(), odd = dark() ? "#15171c" : "#ffffff";
   for (let i = 0; i < shown[0]; i++) {
     for (let j = 0; j < shown[1] && i * columns + j < tensor.data.length; j++) {
       const x = tensor.data[i * columns + j];
-      pen.fillStyle = Number.isFinite(x) ? rgb(diverging(x / scale)) : dark() ? "#15171c" : "#ffffff";
+      pen.fillStyle = Number.isFinite(x) ? colours[127 + Math.round((127 * x) / scale)] : odd;
       pen.fillRect(j * size, i * size, size, size);
       if (Number.isFinite(x)) continue;
       pen.strokeStyle = dark() ? "#ffb3a7" : "#a4161a";

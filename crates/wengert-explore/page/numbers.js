@@ -3,14 +3,14 @@
 const MINUS = "\u2212";
 const signed = (text) => text.replace(/-/g, MINUS);
 
-/** Five digits (or so many), as people write them. */
+/** Five digits (or so many), as people write them; four beside an exponent. */
 function short(x, digits = 5) {
   if (Number.isNaN(x)) return "NaN";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : MINUS + "∞";
   if (x === 0) return "0";
   const a = Math.abs(x);
-  if (a >= 1e-4 && a < 1e6) return signed(String(Number(x.toPrecision(digits))));
-  return signed(Number(x.toPrecision(digits)).toExponential().replace("e+", "e"));
+  if (a >= 1e-3 && a < 1e6) return signed(String(Number(x.toPrecision(digits))));
+  return signed(Number(x.toPrecision(Math.min(digits, 4))).toExponential().replace("e+", "e"));
 }
 
 /** The fewest digits that read back as the same number. */

@@ -13,6 +13,7 @@ function buildTape() {
   tape.body = h("div", { role: "rowgroup", class: "body" });
   grid.replaceChildren(tape.head, tape.body);
   grid.style.setProperty("--gutter", `${tape.gutter}px`);
+  grid.classList.toggle("unchecked", !page.failures.length && trace.nodes.every((node) => !node.check || node.check.verdict === "skipped"));
   grid.setAttribute("aria-colcount", tape.columns.length);
   arrangeRows();
 }

@@ -120,7 +120,7 @@ function tryCard() {
     const grey = Math.round(255 * (1 - Math.max(0, Math.min(1, x))));
     button.style.backgroundColor = `rgb(${grey},${grey},${grey})`;
   }
-  card.querySelector(".outputs").replaceChildren(...outputsOf(page.trace).map((node) => h("div", {}, h("dt", {}, nameOf(node, 16)), h("dd", {}, brief(node.value, "v"), isScalar(node.value) && node.value.data[0] >= 0 && node.value.data[0] <= 1 ? meter(node.value.data[0]) : null))));
+  card.querySelector(".outputs").replaceChildren(...outputsOf(page.trace).map((node) => h("div", {}, h("dt", {}, h("bdi", {}, clip(node.name || node.scope.split("/").at(-1) || nodeLabel(node), 16))), h("dd", {}, brief(node.value, "v"), node.op === "sigmoid" && isScalar(node.value) ? meter(node.value.data[0]) : null))));
   return card;
 }
 const meter = (x) => {

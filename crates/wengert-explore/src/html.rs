@@ -71,7 +71,9 @@ static SHELL: LazyLock<String> = LazyLock::new(|| {
         hash(&SCRIPT),
         hash(&STYLE)
     );
-    PAGE.replace("{{policy}}", &policy).replace("{{style}}", &STYLE).replace("{{script}}", &SCRIPT)
+    let page: Vec<&str> = PAGE.lines().map(str::trim).collect();
+    let page = page.join("\n") + "\n";
+    page.replace("{{policy}}", &policy).replace("{{style}}", &STYLE).replace("{{script}}", &SCRIPT)
 });
 
 /// The explorer's page for a trace in JSON (`wengert.trace/1`): a whole HTML file.

@@ -19,7 +19,7 @@ export function assemble(trace) {
   const hash = (text) => "sha256-" + createHash("sha256").update(text).digest("base64");
   const policy = `default-src 'none'; script-src '${hash(script)}'; style-src '${hash(style)}'; base-uri 'none'; form-action 'none'`;
   const fill = { policy, style, script, title: "A tape", trace: json.replaceAll("<", "\\u003c") };
-  return read("page/page.html").replace(/\{\{(\w+)\}\}/g, (_, key) => fill[key]);
+  return read("page/page.html").split("\n").map((line) => line.trim()).join("\n").replace(/\{\{(\w+)\}\}/g, (_, key) => fill[key]);
 }
 
 /** Functions of the page's files that draw nothing, for fixtures and for tests without a browser. */
