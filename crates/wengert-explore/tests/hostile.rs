@@ -122,3 +122,33 @@ fn names_do_nothing_to_a_terminal() {
     assert!(!moves(&text::to_text(&trace)) && !moves(&dot::to_dot(&trace, None)));
     assert!(csv::to_csv(&trace).lines().all(|line| !line.starts_with('=')));
 }
+
+#[test]
+fn everything_can_be_asked_of_what_was_shortened() {
+    let tape = wengert::GradientTape::<f32>::new();
+    let x = tape.var(wengert::Tensor::ones(&[3, 40]));
+    let trace = tape.trace_with((x * x).sigmoid().sum(), wengert::trace::TraceOptions::summary()).unwrap();
+    asked_of(&json::to_json(&trace));
+    let mut session = Session::new(trace);
+    session.run("end").unwrap();
+    assert!(session.run("p adj %0").unwrap().contains("(shortened)"));
+    assert!(session.run("x %0").unwrap_err().to_string().contains("shortened"));
+    assert!(session.run("set %0[0, 0] = 1").unwrap_err().to_string().contains("shortened"));
+}
+
+#[test]
+fn names_with_spaces_stand_in_quotes() {
+    let mut data = common::network().data().clone();
+    (data.nodes[1].name, data.nodes[2].name) = ("my w".into(), "b[0]".into());
+    let mut session = Session::new(wengert::trace::Trace::from_data(data).unwrap());
+    session.run("end").unwrap();
+    for (line, answer) in [
+        ("p \"my w\"[0, 0]", "\"my w\"[0, 0] = 0.5\n"),
+        ("p my w[0, 0]", "my w[0, 0] = 0.5\n"),
+        ("p b[0]", "b[0] = [0.1]\n"),
+        ("p b[0][0]", "b[0][0] = 0.1\n"),
+        ("assert val \"my w\"[1, 0] = -0.25", "holds: \"my w\"[1, 0] is -0.25\n"),
+    ] {
+        assert_eq!(session.run(line).unwrap(), answer);
+    }
+}

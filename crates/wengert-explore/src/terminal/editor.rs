@@ -8,7 +8,7 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
-use rustyline::{Config, Context, Editor, Helper};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use std::io::{self, Write};
 
 /// Commands for the first word, nodes' names for the others.
@@ -51,7 +51,7 @@ fn names(session: &Session) -> Vec<String> {
 /// The terminal is gone.
 pub fn talk_on_terminal(session: &mut Session) -> io::Result<Ending> {
     let failed = |error: ReadlineError| io::Error::other(error.to_string());
-    let config = Config::builder().build();
+    let config = Config::builder().completion_type(CompletionType::List).build();
     let mut editor = Editor::<Names, MemHistory>::with_history(config, MemHistory::new()).map_err(failed)?;
     editor.set_helper(Some(Names(names(session))));
     while !session.has_quit() {
