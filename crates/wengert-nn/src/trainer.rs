@@ -11,6 +11,7 @@ mod options;
 mod parallel;
 mod resume;
 mod step;
+mod trace;
 
 pub use batches::shuffle;
 pub use check::{About, Check, Finding};

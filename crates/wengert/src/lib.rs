@@ -61,6 +61,25 @@
 //! [`GradientTape::check_finite`] stops at the first number that is not finite, forward or backward, with its
 //! operation, inputs and line.
 //!
+//! # Stepping
+//!
+//! [`GradientTape::trace`] records a sweep edge by edge, to be stepped through in both directions, with
+//! breakpoints and watches, and to be explained:
+//!
+//! ```
+//! # use wengert::prelude::*;
+//! let tape = GradientTape::new();
+//! let x = tape.var(2.0);
+//! let trace = tape.trace(x.square() * x)?;
+//! for step in trace.stepper() {
+//!     println!("{step}");
+//! }
+//! assert_eq!(trace.explain(x.id()).numbers, "1 · 4 + 2 · 2 · 2");
+//! # Ok::<(), wengert::trace::TraceError>(())
+//! ```
+//!
+//! The crate `wengert-explore` shows traces: as tables and graphs, in the terminal, and as a page.
+//!
 //! # Operations of your own
 //!
 //! [`fused!`] makes one operation, one pass over memory, of an elementwise expression:

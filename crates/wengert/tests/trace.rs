@@ -325,6 +325,10 @@ fn custom_operations_bring_their_formulas() {
     let cube = trace.find("cube").unwrap();
     assert_eq!(trace.node(cube).doc.forward, "y = x³");
     assert_eq!(trace.explain(x.id()).rule, "adj(%1) · 3 · x²");
+
+    let (w, v) = (tape.var(uniform(&[2, 3], 1)), tape.var(uniform(&[3, 2], 2)));
+    let trace = tape.trace_with(w.matmul(v).sum(), TraceOptions::new().name(w, "w").name(v, "v")).unwrap();
+    assert_eq!(trace.explain(w.id()).rule, "adj(%4)·vᵀ");
 }
 
 #[test]

@@ -416,7 +416,8 @@ fn words(text: &str) -> Vec<&str> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         // The bar over y is a character of its own in some texts.
-        let in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '\u{304}';
+        let raised = |c: char| "ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹".contains(c);
+        let in_word = |c: char| !raised(c) && (c.is_alphanumeric() || c == '_' || c == '\u{304}');
         let end = rest.find(|c| in_word(c) != in_word(first)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end.max(first.len_utf8()));
         all.push(word);
