@@ -166,7 +166,16 @@ impl<T: Float> GradientTape<T> {
     #[track_caller]
     pub fn find_not_finite(&self, target: Var<'_, T>) -> Option<String> {
         self.own(target);
-        let ids = 0..target.id().0 + 1;
+        // What the target depends on, gradients or not.
+        let mut needed = vec![false; target.id().index() + 1];
+        needed[target.id().index()] = true;
+        for id in (0..needed.len()).rev() {
+            if needed[id] {
+                let arena = self.arena.borrow();
+                arena.inputs(&arena.nodes[id]).iter().for_each(|&i| needed[i as usize] = true);
+            }
+        }
+        let ids = (0..=target.id().0).filter(|&id| needed[id as usize]);
         let value = ids.map(NodeId).find_map(|id| {
             // What was dropped after its last use is computed anew.
             self.fill([id.0]);

@@ -97,6 +97,8 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.training",
             "tape.find_not_finite",
             "tape.each_value",
+            "tape.trace",
+            "tape.trace_with",
         ],
     ),
     (
