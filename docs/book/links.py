@@ -29,7 +29,9 @@ for path, page in pages.items():
         if parts.scheme or link.startswith("//"):
             continue
         followed += 1
-        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        # A link that starts with a slash starts at the book's root, wherever the book will lie.
+        start = root if parts.path.startswith("/") else path.parent
+        target = (start / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
         if target.is_dir():
             target /= "index.html"
         if not target.is_file():
