@@ -132,7 +132,7 @@ const NO_OPERATIONS: [(&str, &[&str]); 5] = [
             "tape.jvp",
         ],
     ),
-    ("are several sweeps, compared in `tests/gradients.rs`", &["tape.jacobian", "tape.batch_jacobian"]),
+    ("are several sweeps, compared in `tests/suite/gradients.rs`", &["tape.jacobian", "tape.batch_jacobian"]),
 ];
 
 impl Points {

@@ -535,35 +535,3 @@ pub(crate) fn vjp<T: Lane>(level: Level, a: &Attention<T>, y_bar: &[T], scratch:
         }
     });
 }
-
-#[cfg(test)]
-mod bench {
-    use super::*;
-    #[test]
-    fn bench() {
-        let level = Level::current();
-        for keys in [32usize, 64, 128, 1024] {
-            let width = 32;
-            let src: Vec<f32> = (0..keys * width).map(|i| (i * 7919 % 1000) as f32 * 0.01).collect();
-            let mut s = src.clone();
-            let mut sums = vec![1f32; width];
-            let mut go = |name: &str, f: &mut dyn FnMut(&mut [f32], &mut [f32])| {
-                let mut best = f64::MAX;
-                for _ in 0..200 {
-                    let t = std::time::Instant::now();
-                    for _ in 0..20 {
-                        f(&mut s, &mut sums);
-                    }
-                    best = best.min(t.elapsed().as_secs_f64() / 20.0);
-                }
-                println!("{name} {keys}: {:.3} ns/el", best * 1e9 / (keys * width) as f64);
-            };
-            let mut t = vec![0f32; keys * width];
-            go("weigh", &mut |s, sums| level.run(Weigh { scores: s, width, sums }));
-            go("rule", &mut |s, sums| level.run(Rule { weights: s, bars: &mut t, width, sums }));
-            go("exp", &mut |s, _| {
-                crate::kernels::elementwise::unary(level, crate::ops::Unary::Exp, [0.0; 2], s, &mut t)
-            });
-        }
-    }
-}
