@@ -65,13 +65,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let title = format!("A 4x3-pixel {label}, one step");
     let trace = tape.trace_with(network.cost, network.named(TraceOptions::new().title(&title)))?;
     println!("{}", text::to_text(&trace));
-    write(&options.out, &trace)?;
+    write(&options.out, &trace.with_checks())?;
 
     let tape = GradientTape::new();
     let network = scalars(&tape, &weights, image, *label);
     let title = format!("A 4x3-pixel {label}, number by number");
     let trace = tape.trace_with(network.cost, network.named(TraceOptions::new().title(&title)))?;
-    write(&options.out.join("scalar"), &trace)?;
+    write(&options.out.join("scalar"), &trace.with_checks())?;
 
     let out = options.out.display();
     println!("Written to {out} (tensors) and {out}/scalar (number by number):");

@@ -215,7 +215,10 @@ fn write(
     if collapse.is_some() && !matches!(format, Format::Dot | Format::Mermaid) {
         return Err(Failure::Usage("--collapse is for drawings: --dot and --mermaid".into()));
     }
-    let text = export(&*read(path)?, format, collapse.map(usize::from))?;
+    let trace = read(path)?;
+    // Who is shown nodes is shown whether their rules are right.
+    let trace = if matches!(format, Format::Html | Format::Json) { trace.with_checks() } else { trace };
+    let text = export(&trace, format, collapse.map(usize::from))?;
     if format == Format::Html && text.len() > LARGE_PAGE {
         let bytes = text.len();
         eprintln!(

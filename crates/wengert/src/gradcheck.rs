@@ -9,6 +9,7 @@
 //! A check costs six evaluations for each entry and order, some seventy where the first glance does
 //! not settle it: at kinks, at steep places, and where something is wrong.
 
+mod alone;
 mod compare;
 mod differences;
 mod error;
@@ -26,6 +27,7 @@ use crate::var::Var;
 use function::{Function, Order, seeded};
 use std::cell::RefCell;
 
+pub(crate) use alone::{Claim, check_alone};
 pub use differences::{Estimate, Slope};
 pub use error::{Culprit, GradCheckError, Operation, Rule};
 pub use report::{Comparison, Entry, GradCheckReport, Row, Verdict};

@@ -434,6 +434,20 @@ impl<T: Float> GradientTape<T> {
         self.record(Op::Binary(op), &[Var::new(self, a), Var::new(self, b)])
     }
 
+    /// Records the operation of another recording on variables of this one. `numbers` are those of a unary
+    /// operation.
+    ///
+    /// # Panics
+    /// Shapes that do not fit.
+    #[track_caller]
+    pub(crate) fn repeat<'t>(&'t self, op: Op, numbers: Numbers, vars: &[Var<'t, T>]) -> Var<'t, T> {
+        match op {
+            Op::Unary(op) => self.record_unary(op, op.number_place().map(|_| numbers), vars[0].id()),
+            Op::Binary(op) => self.record_binary(op, vars[0], vars[1]),
+            op => self.record(op, vars),
+        }
+    }
+
     /// The id of a variable of this tape.
     ///
     /// # Panics

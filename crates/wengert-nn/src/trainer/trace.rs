@@ -11,7 +11,8 @@ use wengert::trace::{Trace, TraceOptions};
 impl<T: Float, M: Model<T>> Trainer<M, T> {
     /// The sweep of one batch, say of one sample, as a [`Trace`]: to be stepped through, explained, verified,
     /// written to a file. Parameters are called by their paths, fused operations are shown in
-    /// their plain steps. Nothing is trained, and neither state nor metrics change.
+    /// their plain steps. [`with_checks`](Trace::with_checks) adds what differences say of each rule.
+    /// Nothing is trained, and neither state nor metrics change.
     ///
     /// # Errors
     /// A target that the loss cannot take.

@@ -59,7 +59,7 @@ impl Settings {
     }
 
     /// For a direction that fails, an entry that fails by itself, if there is one.
-    fn entry_of<T: Float>(
+    pub(super) fn entry_of<T: Float>(
         &self,
         function: &Function<'_, T>,
         at: &Order<'_, T>,

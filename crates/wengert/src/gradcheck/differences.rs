@@ -52,6 +52,11 @@ impl fmt::Display for Estimate {
 const CAUTION: f64 = 4.0;
 
 impl Estimate {
+    /// That of a function `factor` times as large.
+    pub(super) fn times(self, factor: f64) -> Estimate {
+        Estimate { value: self.value * factor, error: self.error * factor.abs() }
+    }
+
     /// Ridders' triangle over quotients at h, h/2, h/4, .. whose error is a series in h^power;
     /// at least two of them.
     fn extrapolated(quotients: &[f64], power: i32) -> Option<Estimate> {

@@ -15,9 +15,8 @@ use super::report::{Comparison, Entry, Verdict};
 use super::{GradCheckError, Settings, Slope};
 use crate::element::Float;
 use crate::ops::{Leaf, Op};
-use crate::tape::{GradientTape, Numbers};
+use crate::tape::GradientTape;
 use crate::tensor::Tensor;
-use crate::var::Var;
 use std::cell::RefCell;
 
 /// Who is to blame for what is wrong along `line`.
@@ -165,7 +164,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
                 input,
                 index,
                 analytic: analytic * size,
-                numeric: Estimate { value: numeric.value * size, error: numeric.error * size.abs() },
+                numeric: numeric.times(size),
             }),
         }
     }
@@ -190,7 +189,7 @@ impl<'a, 't, T: Float> Search<'a, 't, T> {
         let line = Line::new(Entry::Direction(0), ids.iter().map(by).collect(), 1.0, &inputs);
         self.alone.reset();
         let function = Function {
-            record: &|_, vars| again(node.op, numbers, vars),
+            record: &|tape, vars| tape.repeat(node.op, numbers, vars),
             inputs: &inputs,
             nearby: &self.nearby,
         };
@@ -269,16 +268,6 @@ pub(super) fn halved<T: Float>(
     Ok(suspects.first().copied())
 }
 
-/// Records the operation of a node on other variables.
-fn again<'t, T: Float>(op: Op, numbers: Numbers, vars: &[Var<'t, T>]) -> Var<'t, T> {
-    let tape = vars[0].tape();
-    match op {
-        Op::Unary(op) => tape.record_unary(op, op.number_place().map(|_| numbers), vars[0].id()),
-        Op::Binary(op) => tape.record_binary(op, vars[0], vars[1]),
-        op => tape.record(op, vars),
-    }
-}
-
 fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
     numbers.map(f64::abs).fold(0.0, f64::max)
 }
@@ -290,6 +279,7 @@ mod tests {
     use crate::ops::custom::{Bars, Extension};
     use crate::pool::Pool;
     use crate::tensor;
+    use crate::var::Var;
     use smallvec::smallvec;
     use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! Fused operations taken apart: the same program in plain steps, for reading.
 
-use super::replay::again;
 use crate::element::Float;
 use crate::ops::{Leaf, Op, Product};
 use crate::tape::arena::Node;
@@ -32,7 +31,7 @@ pub(super) fn expanded<T: Float>(original: &GradientTape<T>, root: NodeId) -> Ex
                 let value = original.arena.borrow().value(id);
                 if leaf == Leaf::Constant { tape.constant(value) } else { tape.var(value) }
             }
-            op => plain(&tape, op, &inputs).unwrap_or_else(|| again(op, numbers, &inputs)),
+            op => plain(&tape, op, &inputs).unwrap_or_else(|| tape.repeat(op, numbers, &inputs)),
         };
         let var = tape.located(node.location, || {
             if was_paused(original, &node) { tape.paused(record) } else { record() }

@@ -7,6 +7,7 @@ use super::record::{self, TraceOptions};
 use super::{Trace, TraceError, codec};
 use crate::element::Float;
 use crate::error::ShapeError;
+use crate::gradcheck::{Claim, Comparison, GradCheckError, check_alone};
 use crate::ops::{Leaf, Op};
 use crate::shape::Shape;
 use crate::tape::arena::Arena;
@@ -21,10 +22,8 @@ use std::sync::Arc;
 pub(super) trait Program: Send + Sync {
     /// Its trace where some nodes have other values.
     fn trace(&self, changes: &[(usize, Tensor<f64>)], options: &TraceOptions) -> Result<Trace, TraceError>;
-    /// The value of one node for other values of its inputs, in `f64` where that can be.
-    fn alone(&self, id: usize, inputs: &[Tensor<f64>]) -> Option<Tensor<f64>>;
-    /// Whether [`alone`](Program::alone) computes in `f64`.
-    fn is_wide(&self, id: usize) -> bool;
+    /// What is said of one node against differences of it, in `f64` where that can be.
+    fn check(&self, id: usize, claim: &Claim<'_>) -> Result<Comparison, GradCheckError>;
 }
 
 struct Step<T> {
@@ -46,16 +45,6 @@ struct Recipe<T: Float> {
     operations: Arena<T>,
     /// The same for computing in `f64`: without operations of users.
     wide: Arena<f64>,
-}
-
-/// Records an operation on other variables.
-pub(crate) fn again<'t, T: Float>(op: Op, numbers: Numbers, vars: &[Var<'t, T>]) -> Var<'t, T> {
-    let tape = vars[0].tape();
-    match op {
-        Op::Unary(op) => tape.record_unary(op, op.number_place().map(|_| numbers), vars[0].id()),
-        Op::Binary(op) => tape.record_binary(op, vars[0], vars[1]),
-        op => tape.record(op, vars),
-    }
 }
 
 fn tape_with<T: Float>(operations: &Arena<T>) -> GradientTape<T> {
@@ -156,7 +145,7 @@ impl<T: Float> Recipe<T> {
                 (Some((_, value)), ..) => Ok(tape.var(value.cast())),
                 (None, Some(value), Op::Leaf(Leaf::Constant)) => Ok(tape.constant(value)),
                 (None, Some(value), _) => Ok(tape.var(value)),
-                (None, None, Op::Unary(_) | Op::Binary(_)) => Ok(again(step.op, step.numbers, &inputs)),
+                (None, None, Op::Unary(_) | Op::Binary(_)) => Ok(tape.repeat(step.op, step.numbers, &inputs)),
                 (None, None, op) => tape.try_record(op, &inputs),
             };
             let var =
@@ -178,20 +167,12 @@ impl<T: Float> Program for Recipe<T> {
         Ok(record::recorded(&tape, root.id(), options))
     }
 
-    fn alone(&self, id: usize, inputs: &[Tensor<f64>]) -> Option<Tensor<f64>> {
-        let step = &self.steps[id];
-        if self.is_wide(id) {
-            let tape = tape_with(&self.wide);
-            let vars: Vec<Var<f64>> = inputs.iter().map(|x| tape.constant(x)).collect();
-            return Some(again(step.op, step.numbers, &vars).value());
+    fn check(&self, id: usize, claim: &Claim<'_>) -> Result<Comparison, GradCheckError> {
+        let Step { op, numbers, .. } = self.steps[id];
+        match op {
+            Op::Custom(_) => check_alone(&tape_with(&self.operations), op, numbers, claim),
+            op => check_alone(&tape_with(&self.wide), op, numbers, claim),
         }
-        let tape = tape_with(&self.operations);
-        let vars: Vec<Var<T>> = inputs.iter().map(|x| tape.constant(x.cast::<T>())).collect();
-        Some(again(step.op, step.numbers, &vars).value().cast())
-    }
-
-    fn is_wide(&self, id: usize) -> bool {
-        !matches!(self.steps[id].op, Op::Custom(_))
     }
 }
 

@@ -2,10 +2,13 @@
 //! rule agrees with differences of its operation alone.
 
 use super::data::{Check, Dtype, Shown, Verdict, same_number};
-use super::{Trace, TraceError};
+use super::replay::Program;
+use super::{Trace, TraceError, Visit};
+use crate::gradcheck::{self, Claim, Slope};
 use crate::tape::NodeId;
 use crate::tensor::Tensor;
 use std::fmt;
+use std::sync::Arc;
 
 /// What [`Trace::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,10 +89,31 @@ impl Trace {
                 found.replay.push((NodeId(0), error.to_string()));
             }
         }
-        if self.program.is_some() && found.replay.is_empty() {
-            found.checks = self.check_rules();
+        if let Some(program) = &self.program
+            && found.replay.is_empty()
+        {
+            found.checks = self.check_rules(&**program);
         }
         found
+    }
+
+    /// The same trace, where each node has what [`verify`](Trace::verify) found of its rule, for those who
+    /// are shown it.
+    ///
+    /// ```
+    /// use wengert::trace::Verdict;
+    /// let tape = wengert::GradientTape::new();
+    /// let y = tape.var(0.5).sin();
+    /// let trace = tape.trace(y)?.with_checks();
+    /// assert_eq!(trace.node(y.id()).check.as_ref().map(|check| check.verdict), Some(Verdict::Pass));
+    /// # Ok::<(), wengert::trace::TraceError>(())
+    /// ```
+    pub fn with_checks(&self) -> Arc<Trace> {
+        let mut data = self.data.clone();
+        for (id, check) in self.verify().checks {
+            data.nodes[id.index()].check = Some(check);
+        }
+        Arc::new(Trace::new(data, self.program.clone()))
     }
 
     /// The nodes whose contributions do not add up, in order and to the bit, to the adjoint that is
@@ -197,20 +221,19 @@ impl Trace {
         wrong
     }
 
-    /// What differences say of each rule.
-    fn check_rules(&self) -> Vec<(NodeId, Check)> {
+    /// What differences say of each rule that was used.
+    fn check_rules(&self, program: &dyn Program) -> Vec<(NodeId, Check)> {
         let visits = self.data.sweep.iter();
         let checked = visits.map(|visit| {
-            let skipped =
-                |note: &str| Check { verdict: Verdict::Skipped, note: note.into(), left: 0.0, right: 0.0 };
-            let check = self.check_rule(visit).unwrap_or_else(|note| skipped(&note));
-            (NodeId(visit.node as u32), check)
+            let check = self.check_rule(program, visit);
+            let skipped = |note| Check { verdict: Verdict::Skipped, note, left: 0.0, right: 0.0 };
+            (NodeId(visit.node as u32), check.unwrap_or_else(skipped))
         });
         checked.collect()
     }
 
-    fn check_rule(&self, visit: &super::Visit) -> Result<Check, String> {
-        let program = self.program.as_ref().ok_or("the program is not there")?;
+    /// The verdict on one rule, or why there is none.
+    fn check_rule(&self, program: &dyn Program, visit: &Visit) -> Result<Check, String> {
         let node = &self.nodes()[visit.node];
         let whole = |shown: &Shown| shown.tensor().cloned().ok_or("its tensors were shortened");
         let y_bar = whole(node.adjoint.as_ref().ok_or("it has no adjoint")?)?;
@@ -219,81 +242,39 @@ impl Trace {
         if inputs.iter().chain([&y_bar]).map(Tensor::len).sum::<usize>() > LARGEST {
             return Err("it is too large".into());
         }
-        // An operand that is used twice moves as one: its two contributions are added.
-        let mut slope = 0.0;
-        let mut size = 0.0;
-        let mut directions: Vec<Option<Tensor<f64>>> = vec![None; inputs.len()];
+        let mut bars = vec![None; inputs.len()];
         for edge in &visit.edges {
-            let Some(delta) = &edge.delta else { continue };
-            let delta = whole(delta)?;
-            let direction = direction(&inputs[edge.slot], edge.slot);
-            for (a, b) in delta.as_slice().iter().zip(direction.as_slice()) {
-                slope += a * b;
-                size += (a * b).abs();
-            }
-            directions[edge.slot] = Some(direction);
+            bars[edge.slot] = edge.delta.as_ref().map(whole).transpose()?;
         }
-        let along = |h: f64| -> Result<f64, String> {
-            let moved = inputs.iter().zip(&directions).map(|(x, direction)| match direction {
-                Some(direction) => x.zip_map(direction, |x, d| x + h * d),
-                None => x.clone(),
-            });
-            let y =
-                program.alone(visit.node, &moved.collect::<Vec<_>>()).ok_or("it cannot be computed alone")?;
-            Ok(y.as_slice()
-                .iter()
-                .zip(y_bar.as_slice())
-                .map(|(y, bar)| if *bar == 0.0 { 0.0 } else { y * bar })
-                .sum())
-        };
-        let (h, tolerance) = if program.is_wide(visit.node) || self.data.dtype == Dtype::F64 {
-            (1e-5, 1e-6)
-        } else {
-            (1e-2, 2e-2)
-        };
-        let rounding = if self.data.dtype == Dtype::F32 { 1e-4 } else { 0.0 };
-        let middle = along(0.0)?;
-        let (right, left) = ((along(h)? - middle) / h, (middle - along(-h)?) / h);
-        let half = (along(h / 2.0)? - along(-h / 2.0)?) / h;
-        if ![right, left, half, slope].iter().all(|x| x.is_finite()) {
+        if bars.iter().all(|bar: &Option<Tensor<f64>>| bar.as_ref().is_none_or(|bar| bar.is_empty())) {
+            return Err("it passes nothing on".into());
+        }
+        let numbers = inputs.iter().chain([&y_bar]).chain(bars.iter().flatten());
+        if numbers.flat_map(|x| x.as_slice()).any(|x| !x.is_finite()) {
             return Err("numbers are not finite here".into());
         }
-        // Fourth order from two second-order ones; their distance is a measure of the error.
-        let central = (right + left) / 2.0;
-        let best = half + (half - central) / 3.0;
-        let noise = 1e-15 * middle.abs() / h * if tolerance > 1e-3 { 1e8 } else { 4.0 };
-        let allowed =
-            (tolerance + rounding) * (size + slope.abs()) + 2.0 * (half - central).abs() + noise + 1e-9;
-        let check = |verdict, note: String| Ok(Check { verdict, note, left, right });
-        if (best - slope).abs() <= allowed {
-            return check(Verdict::Pass, format!("rule {slope:.6}, differences {best:.6}"));
-        }
-        let (low, high) = (left.min(right), left.max(right));
-        let corner = high - low > 1e-3 * (high.abs() + low.abs());
-        if corner && slope >= low - allowed && slope <= high + allowed {
-            return check(
-                Verdict::Kink,
-                format!(
-                    "a corner: slopes {left:.6} on the left, {right:.6} on the right, the rule {slope:.6}"
-                ),
-            );
-        }
-        check(Verdict::Fail, format!("the rule says {slope:.6}, differences {best:.6}, along one direction"))
+        let single = self.data.dtype == Dtype::F32;
+        let claim = Claim { inputs: &inputs, y_bar: &y_bar, bars: &bars, single };
+        let found = program.check(visit.node, &claim).map_err(|error| error.to_string())?;
+        let (verdict, what) = match found.verdict {
+            gradcheck::Verdict::Agrees => (Verdict::Pass, "as differences say"),
+            gradcheck::Verdict::Kink => (Verdict::Kink, "at a corner, between the slopes of both sides"),
+            gradcheck::Verdict::Untrusted => (Verdict::Skipped, "the differences are too coarse here"),
+            gradcheck::Verdict::Wrong => (Verdict::Fail, "differences say otherwise"),
+        };
+        let (left, right) = match found.numeric {
+            Slope::Smooth(slope) => (slope.value, slope.value),
+            Slope::Kink { left, right } => (left.value, right.value),
+            Slope::Unknown => (0.0, 0.0),
+        };
+        let slopes = match found.numeric {
+            Slope::Smooth(slope) => format!("differences {:.6}", slope.value),
+            Slope::Kink { .. } => format!("differences {left:.6} on the left and {right:.6} on the right"),
+            Slope::Unknown => "no differences".into(),
+        };
+        let note = format!("{what}: rule {:.6}, {slopes}, {}", found.analytic, found.entry);
+        Ok(Check { verdict, note, left, right })
     }
-}
-
-/// Numbers between ½ and 1 of either sign, in the size of what they move; the same each time.
-fn direction(x: &Tensor<f64>, slot: usize) -> Tensor<f64> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(slot as u64 + 1);
-    x.map(|x| {
-        // xorshift: Marsaglia, "Xorshift RNGs", 2003.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
-        let sign = if state & 1 == 0 { 1.0 } else { -1.0 };
-        sign * (0.5 + unit / 2.0) * x.abs().clamp(1e-3, 1e3).max(if x == 0.0 { 1.0 } else { 0.0 })
-    })
 }
 
 fn first_difference(a: &Tensor<f64>, b: &Tensor<f64>) -> Option<(usize, f64, f64)> {
