@@ -31,7 +31,7 @@ fn run(folder: &std::path::Path, name: &str, rate: f64) -> Result<(), Box<dyn Er
         ("bias", true.into()),
     ];
     writer.hparams(&parameters)?;
-    writer.describe("loss", "Mean *squared* error.")?;
+    train.describe("images/colour", "Red to the right, green downwards; *blue grows* with the step.")?;
     for step in 0..=20 {
         let t = rate * step as f64;
         train.scalar("loss", step, (-t).exp())?;
