@@ -10,6 +10,8 @@ mod loggers;
 mod model_checkpoint;
 mod monitor;
 mod schedulers;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod terminate_on_nan;
 
 pub use crate::progress::ProgressBar;
@@ -19,6 +21,8 @@ pub use loggers::{CsvLogger, JsonLogger};
 pub use model_checkpoint::ModelCheckpoint;
 pub use monitor::Mode;
 pub use schedulers::{LearningRateScheduler, ReduceLrOnPlateau};
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
 
 use crate::ema::Ema;

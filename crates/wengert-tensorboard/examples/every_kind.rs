@@ -87,7 +87,7 @@ fn wheel(blue: u8) -> Result<Image, wengert_tensorboard::Error> {
 
 fn network() -> Result<Graph, wengert_tensorboard::Error> {
     let mut graph = Graph::new();
-    graph.add(Node::new("input", "Constant").shape(&[32, 784]))?;
+    graph.add(Node::new("input", "Input").shape(&[32, 784]))?;
     let mut last = "input".to_string();
     for (scope, inputs, outputs) in [("hidden", 784, 64), ("out", 64, 10)] {
         let name = |name: &str| format!("{scope}/{name}");

@@ -103,8 +103,7 @@ impl Node {
     /// before slashes. It consists of letters, digits and `. _ - /`, and begins with a letter, a digit
     /// or a dot. Five and more neighbours that differ in a number after `_` are drawn as one.
     ///
-    /// TensorBoard draws operations called `Const` as small marks on their users, and leaves
-    /// unconnected ones called `NoOp` out.
+    /// TensorBoard draws operations with `Const` in their names as small marks on their users, and not as boxes.
     pub fn new(name: impl Into<String>, op: impl Into<String>) -> Node {
         let (name, op) = (name.into(), op.into());
         Node { def: NodeDef { name, op, ..NodeDef::default() } }

@@ -219,8 +219,9 @@ impl Scale {
         Scale { black: -largest, white: largest }
     }
 
-    /// The grey of a number. Where black and white are the same number, that number is grey.
-    fn grey(self, x: f64) -> u8 {
+    /// The byte of a number, from 0 for black to 255 for white; 128 for NaN, and where black and white are
+    /// the same number.
+    pub fn grey(self, x: f64) -> u8 {
         // Halves, since the range itself may be too large for a number.
         let share = (x / 2.0 - self.black / 2.0) / (self.white / 2.0 - self.black / 2.0);
         if share.is_nan() { 128 } else { (share * 255.0).round().clamp(0.0, 255.0) as u8 }

@@ -16,9 +16,9 @@ use crate::projector::Embeddings;
 use crate::proto::*;
 use prost::Message;
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fmt, fs};
 
 /// Writes a run for TensorBoard.
 ///
@@ -313,6 +313,13 @@ impl SummaryWriter {
             self.first_error.get_or_insert_with(|| error.clone());
         }
         written
+    }
+}
+
+impl fmt::Debug for SummaryWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("SummaryWriter");
+        f.field("path", &self.file.path()).field("dropped", &self.dropped).finish_non_exhaustive()
     }
 }
 

@@ -79,7 +79,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     #[track_caller]
     pub(super) fn parallel_step(&mut self, parts: &[Part<'_, M::Input, T>]) -> Result<Measured> {
         let (seed, step) = (self.seed, self.at.steps);
-        let Trainer { model, sample, optimizer, loss, metrics, callbacks, ema, parallel, tapes, at, .. } = self;
+        let Trainer { model, sample, optimizer, loss, metrics, callbacks, ema, parallel, tapes, at, .. } =
+            self;
         let sweep_all = parallel.expect("batches are cut if the trainer is parallel");
         for (k, tape) in tapes.iter_mut().enumerate() {
             tape.reset();
