@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use wengert_datasets::TensorDataset;
-use wengert_nn::callbacks::{CallbackError, LambdaCallback, TensorBoard};
+use wengert_nn::callbacks::{CallbackError, LambdaCallback};
 use wengert_nn::prelude::*;
 
 type Data = TensorDataset<f32, usize>;

@@ -12,7 +12,6 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wengert_datasets::{ImageDataset, Mnist, digits};
-use wengert_nn::callbacks::TensorBoard;
 use wengert_nn::prelude::*;
 
 #[derive(Parser)]

@@ -5,7 +5,9 @@
 
 use std::error::Error;
 use std::f64::consts::TAU;
-use wengert_tensorboard::{Embeddings, Graph, HParam, Image, Node, Scale, Status, SummaryWriter};
+use wengert_tensorboard::{
+    Embeddings, Graph, HParam, Image, Node, Scale, Status, SummaryWriter, WriterOptions,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(folder) = std::env::args_os().nth(1) else {
@@ -23,7 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn run(folder: &std::path::Path, name: &str, rate: f64) -> Result<(), Box<dyn Error>> {
     let mut writer = SummaryWriter::create(folder)?;
     let mut train = SummaryWriter::create(folder.join("train"))?;
-    let mut validation = SummaryWriter::create(folder.join("validation"))?;
     let parameters: [(&str, HParam); 4] = [
         ("learning_rate", rate.into()),
         ("optimizer", "sgd".into()),
@@ -35,9 +36,9 @@ fn run(folder: &std::path::Path, name: &str, rate: f64) -> Result<(), Box<dyn Er
     for step in 0..=20 {
         let t = rate * step as f64;
         train.scalar("loss", step, (-t).exp())?;
-        validation.scalar("loss", step, 0.1 + (-t / 1.5).exp())?;
         train.scalar("learning/rate", step, rate * 0.9f64.powi(step as i32))?;
     }
+    let validation = interrupted(&folder.join("validation"), rate)?;
     for (step, x) in (0..).zip([1.0, f64::NAN, 2.0, f64::INFINITY, f64::NEG_INFINITY, 3.0]) {
         train.scalar("odd/not finite", step, x)?;
     }
@@ -68,6 +69,21 @@ fn run(folder: &std::path::Path, name: &str, rate: f64) -> Result<(), Box<dyn Er
         assert_eq!(writer.dropped(), 0);
     }
     Ok(())
+}
+
+/// A run that went wrong after step 14, and went on from there in another process: what was wrong is gone.
+fn interrupted(folder: &std::path::Path, rate: f64) -> Result<SummaryWriter, wengert_tensorboard::Error> {
+    let loss = |step: u64| 0.1 + (-rate * step as f64 / 1.5).exp();
+    let mut writer = SummaryWriter::create(folder)?;
+    for step in 0..=25 {
+        writer.scalar("loss", step, if step < 15 { loss(step) } else { 9.0 })?;
+    }
+    drop(writer);
+    let mut writer = SummaryWriter::create_with(folder, WriterOptions::new().purge_from(15))?;
+    for step in 15..=20 {
+        writer.scalar("loss", step, loss(step))?;
+    }
+    Ok(writer)
 }
 
 /// 16 x 8 pixels, with a number that is not finite in the corner of the last step.

@@ -1,7 +1,7 @@
 //! One file of events: whole records only, whatever happens to the disk or to the process.
 //!
 //! A record goes to the system in one call as soon as it is made, so that a process that is killed or
-//! ended with Ctrl-C loses nothing, and TensorBoard sees it at once. That costs about a microsecond
+//! ended with Ctrl-C loses nothing, and TensorBoard sees it at once. That costs about two microseconds
 //! each; a buffer would need a thread to be written in time. Where a record was written in part, the
 //! file is cut back to its last whole one before anything else is written: TensorBoard stops reading
 //! a file at its first damaged record.

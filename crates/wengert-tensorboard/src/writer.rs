@@ -88,11 +88,17 @@ impl SummaryWriter {
         let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
         let source_metadata = Some(SourceMetadata { writer: program.into() });
         let version = What::FileVersion("brain.Event:2".into());
-        let begun = writer.event(0, version, source_metadata).and_then(|()| match purge_from {
-            Some(step) => writer.event(step, What::SessionLog(SessionLog { status: 1 }), None),
-            None => Ok(()),
-        });
-        if let Err(error) = begun {
+        let begin = |writer: &mut SummaryWriter| {
+            writer.event(0, version, source_metadata)?;
+            // TensorBoard takes the first start that it sees in a run for the run's own, and the next for one
+            // after an interruption.
+            let start = || What::SessionLog(SessionLog { status: 1 });
+            purge_from
+                .into_iter()
+                .flat_map(|step| [step; 2])
+                .try_for_each(|step| writer.event(step, start(), None))
+        };
+        if let Err(error) = begin(&mut writer) {
             let _ = fs::remove_file(writer.file.path());
             return Err(error);
         }

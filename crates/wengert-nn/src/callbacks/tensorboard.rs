@@ -27,7 +27,7 @@ const MOST_NODES: usize = 10_000;
 /// Writes a training for [TensorBoard](https://www.tensorflow.org/tensorboard).
 ///
 /// ```
-/// use wengert_nn::{callbacks::TensorBoard, datasets::TensorDataset, prelude::*};
+/// use wengert_nn::{datasets::TensorDataset, prelude::*};
 /// # let folder = tempfile::tempdir()?;
 /// # std::env::set_current_dir(&folder)?;
 /// # let data = TensorDataset::new(tensor![[1.0f32], [2.0]], tensor![[2.0f32], [4.0]])?;
@@ -45,15 +45,17 @@ const MOST_NODES: usize = 10_000;
 /// - the weights before the first epoch and after each, and the gradients of each epoch's last step, as
 ///   distributions;
 /// - the filters of the first convolution, as images;
-/// - the first step as a graph: operations in the boxes of their layers, with shapes, formulas, values, adjoints,
-///   and lines of source;
+/// - the first step as a graph: operations in the boxes of their layers, with shapes, formulas, values,
+///   adjoints, and lines of source;
 /// - the layers with their shapes and numbers of parameters, as text;
 /// - optimizer, first learning rate, batch size, numbers of epochs and parameters as hyper-parameters, with
 ///   those that are [given](TensorBoard::hparam), beside the results.
 ///
-/// A training that is resumed goes on in the same run. There is no graph and no text where the parts of a batch have
-/// [tapes of their own](crate::Trainer::data_parallel), and no gradients either where the step is
-/// [custom](crate::Trainer::train_step).
+/// TensorBoard keeps ten sets of images of each kind, and more with `--samples_per_plugin images=100`.
+///
+/// A training that is resumed goes on in the same run. There is no graph and no text where the parts of
+/// a batch have [tapes of their own](crate::Trainer::data_parallel), and no gradients either where the
+/// step is [custom](crate::Trainer::train_step).
 #[derive(Debug)]
 pub struct TensorBoard {
     log: Log,

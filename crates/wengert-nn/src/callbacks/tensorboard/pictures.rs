@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn filters_of_three_channels_are_coloured() {
-        let weight = Tensor::new(vec![1.0, 0.0, -1.0], &[1, 3, 1, 1]).unwrap();
+        let weight = Tensor::from_vec(vec![1.0, 0.0, -1.0], &[1, 3, 1, 1]).unwrap();
         let image = &filters(&weight).unwrap().images[0];
         assert_eq!((image.channels(), &image.pixels()[..3]), (3, &[255, 128, 0][..]));
     }
