@@ -3,7 +3,8 @@
     tensorboard.py FOLDER PROTO_RS
 
 FOLDER/runs holds the runs. Numbers are computed here again, by the formulas of the example. First the fields
-of the messages in PROTO_RS are compared with the descriptors that TensorBoard carries. `.ci/tensorboard` calls it.
+of the messages in PROTO_RS are compared with the descriptors that TensorBoard carries. FOLDER/trained holds a
+training of the example `mnist_cnn`, and FOLDER/trained.jsonl what it has printed. `.ci/tensorboard` calls it.
 """
 
 import io
@@ -149,6 +150,16 @@ class Server:
     def json(self, path, body=None, **query):
         return json.loads(self.bytes(path, body, **query))
 
+    def until_loaded(self, check):
+        """Loading goes on after the start."""
+        for attempt in range(100):
+            try:
+                return check(self)
+            except (AssertionError, LookupError, ValueError, urllib.error.HTTPError):
+                if attempt == 99:
+                    raise
+                time.sleep(0.3)
+
     def wait(self, ready):
         for _ in range(300):
             try:
@@ -240,10 +251,14 @@ def check_images(server, name):
             same((pixels == expected).all() and pixels.shape == expected.shape, True, f"colours, step {step}")
 
 
-def check_graph(server, name):
-    query = dict(run=f"{name}/train", conceptual="false", limit_attr_size="1024", large_attrs_key="too_large")
+def graph_of(server, run):
+    query = dict(run=run, conceptual="false", limit_attr_size="1024", large_attrs_key="too_large")
     graph = text_format.Parse(server.bytes("plugin/graphs/graph", **query), graph_pb2.GraphDef())
-    nodes = {node.name: node for node in graph.node}
+    return {node.name: node for node in graph.node}
+
+
+def check_graph(server, name):
+    nodes = graph_of(server, f"{name}/train")
     inputs = {
         "input": [],
         "hidden/weight": [],
@@ -270,14 +285,18 @@ def check_text(server, name, rate):
         same(part in row["text"], True, f"{part} in {row['text']}")
 
 
+def session_groups(server):
+    states = ["STATUS_SUCCESS", "STATUS_RUNNING", "STATUS_FAILURE", "STATUS_UNKNOWN"]
+    question = {"experimentName": "", "allowedStatuses": states, "colParams": [], "startIndex": 0, "sliceSize": 9}
+    return server.json("plugin/hparams/session_groups", question)["sessionGroups"]
+
+
 def check_hparams(server):
     experiment = server.json("plugin/hparams/experiment", {"experimentName": ""})
     infos = {info["name"]: info for info in experiment["hparamInfos"]}
     same(set(infos), {"learning_rate", "optimizer", "units", "bias"}, "names of hyper-parameters")
     same(infos["learning_rate"]["domainInterval"], {"minValue": 0.05, "maxValue": 0.2}, "learning rates")
-    states = ["STATUS_SUCCESS", "STATUS_RUNNING", "STATUS_FAILURE", "STATUS_UNKNOWN"]
-    question = {"experimentName": "", "allowedStatuses": states, "colParams": [], "startIndex": 0, "sliceSize": 9}
-    groups = server.json("plugin/hparams/session_groups", question)["sessionGroups"]
+    groups = session_groups(server)
     same(sorted(group["name"] for group in groups), ["fast", "slow"], "rows of the table")
     for group in groups:
         rate = RATES[group["name"]]
@@ -314,14 +333,38 @@ def check_runs(fast):
         same(server.json("environment")["debug"]["flags"]["load_fast"], "true" if fast else "false", "loader")
         provider = server.json("environment")["debug"]["data_provider"]
         same(provider.startswith("GrpcDataProvider"), fast, f"loader {provider}")
-        # Loading goes on after the start.
-        for attempt in range(100):
-            try:
-                return check_all(server)
-            except (AssertionError, KeyError, ValueError, urllib.error.HTTPError):
-                if attempt == 99:
-                    raise
-                time.sleep(0.3)
+        server.until_loaded(check_all)
+
+
+def check_training(fast):
+    """Losses and accuracies are those that were printed."""
+    events = [json.loads(line) for line in (FOLDER / "trained.jsonl").read_text().splitlines()]
+    epochs = [event for event in events if event["event"] == "epoch"]
+    [result] = [event for event in events if event["event"] == "result"]
+    same(len(epochs), 2, "epochs printed")
+
+    def check(server):
+        train, validation = "digits/train", "digits/validation"
+        for name in ["loss", "accuracy"]:
+            expected = [(event["epoch"], f32(event[name])) for event in epochs]
+            same(scalars(server, train, f"epoch/{name}"), expected, f"{name} in training")
+            same(scalars(server, validation, f"epoch/{name}")[-1], (2, f32(result[f"test_{name}"])), f"last {name}")
+        graph = graph_of(server, train)
+        same(len(graph["conv1/conv2d"].input), 3, "inputs of the first convolution")
+        same(b"norm" in graph["out/weight"].attr["adjoint"].s, True, "an adjoint")
+        histograms = server.json("plugin/histograms/histograms", run=train, tag="weights/conv1.weight")
+        same([step for _, step, _ in histograms], [0, 1, 2], "steps of histograms")
+        same([sum(count for _, _, count in buckets) for _, _, buckets in histograms], [18.0] * 3, "weights counted")
+        images = server.json("plugin/images/tags")[train]
+        samples = {name: images[name]["samples"] for name in images}
+        same(samples, {"filters/conv1.weight": 1, "activations/conv1": 4}, "images")
+        [group] = session_groups(server)
+        same(group["hparams"]["optimizer"], "adam", "the optimizer")
+        metrics = {(m["name"]["group"], m["name"]["tag"]): m["value"] for m in group["metricValues"]}
+        same(metrics[("validation", "epoch/loss")], f32(result["test_loss"]), "a result in the table")
+
+    with Server(FOLDER / "trained", fast) as server:
+        server.until_loaded(check)
 
 
 def check_all(server):
@@ -375,6 +418,7 @@ def main():
     for fast in loaders:
         check_runs(fast)
         check_damage(fast)
+        check_training(fast)
     print(f"ok: {compared} comparisons, {len(loaders)} loaders")
 
 

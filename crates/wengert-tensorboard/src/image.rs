@@ -230,7 +230,7 @@ impl Scale {
 
 impl fmt::Display for Scale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places = f.precision().unwrap_or(6);
+        let places = f.precision().unwrap_or(3);
         let short = |x: f64| format!("{:.places$e}", x).parse::<f64>().unwrap_or(x);
         write!(f, "black {}, white {}", short(self.black), short(self.white))
     }
