@@ -74,3 +74,8 @@ pub use image::{Image, Scale};
 pub use options::WriterOptions;
 pub use projector::Embeddings;
 pub use writer::SummaryWriter;
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
