@@ -198,6 +198,30 @@ fn a_layer_that_is_called_twice_has_a_box_for_each_call() {
 }
 
 #[test]
+fn a_step_of_more_operations_than_can_be_drawn_is_told_and_not_drawn() {
+    #[derive(Module)]
+    struct Long {
+        w: Parameter,
+    }
+    impl Forward for Long {
+        fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+            (0..10_000).fold(x * x.tape().parameter(&self.w), |x, _| x.tanh())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = TensorDataset::<f32, f32>::new(tensor![[1.0]], tensor![[0.0]]).unwrap();
+    let long = Long { w: Parameter::new(tensor![8.0]) };
+    let mut trainer =
+        Trainer::new(long, Sgd::new(0.05), MeanSquaredError::new()).callback(TensorBoard::new(folder.path()));
+    trainer.fit(&data, FitOptions::new()).unwrap();
+    let train = folder.path().join("train");
+    assert!(!events(&train).iter().any(|event| matches!(event.what, Some(What::GraphDef(_)))));
+    let [(0, text)] = &values(&train, "model/layers")[..] else { panic!() };
+    let text = String::from_utf8_lossy(&tensor(text).2.string_val[0]).to_string();
+    assert!(text.contains("more than can be drawn (10000)"), "{text}");
+}
+
+#[test]
 fn hyper_parameters_stand_above_both_runs_with_those_that_were_given() {
     let (folder, _) = run(|board| board.hparam("learning_rate", 0.5).hparam("note", "wide"));
     let [(_, start), (_, end)] = ["session_start_info", "session_end_info"].map(|name| {
