@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example mnist_cnn` looks for MNIST where the example `mnist` does, and
 //! trains on the embedded 8x8 digits if it is nowhere. With `--checkpoint DIR` it saves after each
-//! epoch; stop it whenever you like, and go on with `--checkpoint DIR --resume`.
+//! epoch; stop it whenever you like, and go on with `--checkpoint DIR --resume`. With `--tensorboard DIR`
+//! TensorBoard can be watched while it trains: `tensorboard --logdir DIR`.
 
 mod report;
 
@@ -43,6 +44,10 @@ struct Options {
     /// Go on from the last checkpoint in that folder, if there is one
     #[arg(long, requires = "checkpoint")]
     resume: bool,
+    /// Folder to write to for TensorBoard: curves, weights, gradients, filters, what they make of four
+    /// images, the graph. The test images are validated on after each epoch then
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -123,12 +128,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let task = find_task(options)?;
     let size = (task.train.height(), task.train.width());
     let model = Cnn::new(size, options.channels, task.train.classes(), options.seed);
-    let mut fit = FitOptions::new().epochs(task.epochs).batch_size(task.batch_size).seed(options.seed);
+    let mut fit =
+        FitOptions::<ImageDataset>::new().epochs(task.epochs).batch_size(task.batch_size).seed(options.seed);
     let resumed = match &options.checkpoint {
         Some(folder) if options.resume => Checkpoint::<f32>::latest(folder)?,
         _ => None,
     };
-    report::start(options.json, &task, model.parameter_count(), resumed.as_deref());
+    report::start(options, &task, model.parameter_count(), resumed.as_deref());
     if let Some(path) = resumed {
         fit = fit.resume(path);
     }
@@ -143,6 +149,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         true => trainer.callback(report::JsonLines),
         false => trainer.callback(ProgressBar::new()),
     };
+    if let Some(folder) = &options.tensorboard {
+        let board = TensorBoard::new(folder)
+            .batch_loss(10)
+            .update_ratios()
+            .activations("conv1")
+            .hparam("channels", options.channels)
+            .hparam("learning_rate", options.lr)
+            .hparam("seed", options.seed);
+        let images = task.test.batches(4).next().map(|batch| batch.images);
+        trainer = trainer.sample(images.expect("there are test images")).callback(board);
+        // Nothing is chosen by them: they stay a test.
+        fit = fit.validation(&task.test);
+    }
     if let Some(folder) = &options.checkpoint {
         let best = folder.join("best-weights.safetensors");
         trainer = trainer

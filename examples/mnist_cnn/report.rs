@@ -1,6 +1,6 @@
 //! What the program prints: text for people, or one JSON object a line.
 
-use crate::Task;
+use crate::{Options, Task};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -21,9 +21,9 @@ pub fn not_found(json: bool) {
     }
 }
 
-pub fn start(json: bool, task: &Task, parameters: usize, resumed: Option<&Path>) {
+pub fn start(options: &Options, task: &Task, parameters: usize, resumed: Option<&Path>) {
     let (train, test) = (task.train.len(), task.test.len());
-    if json {
+    if options.json {
         let threads = rayon::current_num_threads();
         say!(
             "{}",
@@ -37,6 +37,9 @@ pub fn start(json: bool, task: &Task, parameters: usize, resumed: Option<&Path>)
     say!("two convolutions, two dense layers: {parameters} parameters");
     if let Some(path) = resumed {
         say!("going on from {}", path.display());
+    }
+    if let Some(folder) = &options.tensorboard {
+        say!("to watch: tensorboard --logdir {}", folder.display());
     }
 }
 

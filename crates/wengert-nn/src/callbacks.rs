@@ -10,6 +10,8 @@ mod loggers;
 mod model_checkpoint;
 mod monitor;
 mod schedulers;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod terminate_on_nan;
 
 pub use crate::progress::ProgressBar;
@@ -19,16 +21,20 @@ pub use loggers::{CsvLogger, JsonLogger};
 pub use model_checkpoint::ModelCheckpoint;
 pub use monitor::Mode;
 pub use schedulers::{LearningRateScheduler, ReduceLrOnPlateau};
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
 
 use crate::ema::Ema;
-use crate::module::Module;
+use crate::forward::Model;
+use crate::module::{Module, Path};
 use crate::optimizers::Optimizer;
 use crate::state::{State, StateError};
+use crate::summary::{self, UnknownLayer};
 use crate::trainer::{Epoch, Evaluation, History};
 use std::error::Error;
 use std::time::Duration;
-use wengert::{Float, Gradients, Var};
+use wengert::{Float, Gradients, Parameter, Tensor, Var};
 
 /// What a hook may fail with: any error.
 pub type CallbackError = Box<dyn Error + Send + Sync>;
@@ -67,10 +73,43 @@ pub struct Backward<'a, T: Float = f32> {
     pub gradients: &'a Gradients<T>,
 }
 
+/// The model of a training: its parameters, to look at and to change, and what it makes of the trainer's
+/// [sample](crate::Trainer::sample).
+pub trait TrainedModel<T: Float = f32>: Module<T> {
+    /// The output of the layer called `name` (as in a [summary](crate::Summary)) in an evaluation of the
+    /// sample; `None` if the trainer has no sample.
+    ///
+    /// # Errors
+    /// The model called no such layer; the error lists those that it called.
+    fn activations(&self, name: &str) -> Option<Result<Tensor<T>, UnknownLayer>>;
+}
+
+/// A model with the sample that its trainer was given.
+pub(crate) struct Watched<'a, M: Model<T>, T: Float> {
+    pub model: &'a mut M,
+    pub sample: Option<&'a M::Input>,
+}
+
+impl<T: Float, M: Model<T>> Module<T> for Watched<'_, M, T> {
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Parameter<T>)) {
+        self.model.visit(path, f);
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a mut Parameter<T>)) {
+        self.model.visit_mut(path, f);
+    }
+}
+
+impl<T: Float, M: Model<T>> TrainedModel<T> for Watched<'_, M, T> {
+    fn activations(&self, name: &str) -> Option<Result<Tensor<T>, UnknownLayer>> {
+        Some(summary::activations(&*self.model, self.sample?, name))
+    }
+}
+
 /// The training that a hook is called in.
 pub struct Context<'a, T: Float = f32> {
     /// The model, to walk over its parameters.
-    pub model: &'a mut dyn Module<T>,
+    pub model: &'a mut dyn TrainedModel<T>,
     /// The optimizer, with its learning rate.
     pub optimizer: &'a mut dyn Optimizer<T>,
     /// The averages of weights, if the trainer keeps them.
@@ -81,6 +120,8 @@ pub struct Context<'a, T: Float = f32> {
     pub epochs: usize,
     /// The batch of the epoch or of the evaluation, from 1; 0 before the first.
     pub batch: usize,
+    /// Batches of an epoch; 0 outside of [`fit`](crate::Trainer::fit) and before its first epoch.
+    pub batches: usize,
     /// How many steps the trainer has made, over all calls.
     pub step: u64,
     pub(crate) epochs_done: usize,

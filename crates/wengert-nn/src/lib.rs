@@ -99,6 +99,8 @@ pub fn seeded(seed: u64) -> ChaCha8Rng {
 /// What most programs use: `use wengert_nn::prelude::*;`.
 pub mod prelude {
     pub use crate::callbacks::ModelCheckpoint;
+    #[cfg(feature = "tensorboard")]
+    pub use crate::callbacks::TensorBoard;
     pub use crate::callbacks::{Callback, ProgressBar};
     pub use crate::callbacks::{CsvLogger, EarlyStopping, JsonLogger, ReduceLrOnPlateau, TerminateOnNan};
     pub use crate::checkpoint::{Checkpoint, LoadOptions, SaveOptions, Weights};

@@ -94,6 +94,15 @@ impl Summary {
         summary
     }
 
+    /// The summary of a recorded pass.
+    #[cfg(feature = "tensorboard")]
+    pub(crate) fn of_recording<T: Float>(
+        model: &(impl Module<T> + ?Sized),
+        tape: &GradientTape<T>,
+    ) -> Summary {
+        Summary::new(model, &calls(tape))
+    }
+
     fn new<T: Float>(model: &(impl Module<T> + ?Sized), calls: &[(LayerCall, Option<Shape>)]) -> Summary {
         let mut own: HashMap<ParameterId, usize> = HashMap::new();
         let lengths = |shape: &Option<Shape>| shape.iter().flat_map(|s| s.iter().map(|&n| Some(n))).collect();

@@ -20,12 +20,11 @@ pub use history::{Epoch, Evaluation, History};
 pub use options::FitOptions;
 pub use step::{StepResult, TrainStep};
 
-use crate::callbacks::{Callback, CallbackError, Context};
+use crate::callbacks::{Callback, CallbackError, Context, TrainedModel, Watched};
 use crate::ema::Ema;
 use crate::forward::Model;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::module::Module;
 use crate::optimizers::Optimizer;
 use crate::schedules::Schedule;
 use step::CustomStep;
@@ -93,6 +92,7 @@ pub struct Trainer<M: Model<T>, T: Float = f32> {
     ema: Option<Ema<T>>,
     custom: Option<CustomStep<M, T>>,
     parallel: Option<parallel::Parallel<M, T>>,
+    sample: Option<M::Input>,
     /// One for each part of a batch.
     tapes: Vec<GradientTape<T>>,
     seed: u64,
@@ -110,6 +110,7 @@ struct Position {
     epoch: usize,
     epochs: usize,
     batch: usize,
+    batches: usize,
     stop: bool,
 }
 
@@ -131,6 +132,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
             ema: None,
             custom: None,
             parallel: None,
+            sample: None,
             tapes: vec![GradientTape::new()],
             seed: 0,
             at: Position::default(),
@@ -182,6 +184,27 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         self
     }
 
+    /// This trainer with a sample for callbacks to look at what
+    /// [layers make of it](crate::callbacks::TrainedModel::activations): a batch, say of one input.
+    ///
+    /// ```
+    /// use wengert_nn::{callbacks::LambdaCallback, datasets::TensorDataset, prelude::*};
+    /// # let data = TensorDataset::new(tensor![[1.0f32], [2.0]], tensor![[2.0f32], [4.0]])?;
+    /// let model: Dense = Dense::new(1, 1, &mut seeded(0));
+    /// let print = LambdaCallback::new().on_epoch_end(|_, context| {
+    ///     println!("{}", context.model.activations("dense").expect("there is a sample")?);
+    ///     Ok(())
+    /// });
+    /// let trainer = Trainer::new(model, Sgd::new(0.1), MeanSquaredError::new());
+    /// trainer.sample(tensor![[3.0]]).callback(print).fit(&data, FitOptions::new())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn sample(mut self, sample: M::Input) -> Self {
+        self.sample = Some(sample);
+        self
+    }
+
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
@@ -230,15 +253,16 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         hook: &str,
         f: impl FnMut(&mut dyn Callback<T>, &mut Context<'_, T>) -> Result<(), CallbackError>,
     ) -> Result<(), TrainError> {
-        let Trainer { model, optimizer, ema, callbacks, at, .. } = self;
-        call(callbacks, (model, &mut **optimizer, ema.as_mut()), at, hook, f)
+        let Trainer { model, sample, optimizer, ema, callbacks, at, .. } = self;
+        let mut watched = Watched { model, sample: sample.as_ref() };
+        call(callbacks, (&mut watched, &mut **optimizer, ema.as_mut()), at, hook, f)
     }
 }
 
 /// Calls a hook of every callback, whatever the others say; the first error is returned.
 fn call<T: Float>(
     callbacks: &mut [Box<dyn Callback<T>>],
-    (model, optimizer, mut ema): (&mut dyn Module<T>, &mut dyn Optimizer<T>, Option<&mut Ema<T>>),
+    (model, optimizer, mut ema): (&mut dyn TrainedModel<T>, &mut dyn Optimizer<T>, Option<&mut Ema<T>>),
     at: &mut Position,
     hook: &str,
     mut f: impl FnMut(&mut dyn Callback<T>, &mut Context<'_, T>) -> Result<(), CallbackError>,
@@ -254,6 +278,7 @@ fn call<T: Float>(
             epoch: at.epoch,
             epochs: at.epochs,
             batch: at.batch,
+            batches: at.batches,
             step: at.steps,
             epochs_done: at.epochs_done,
             stop: &mut at.stop,

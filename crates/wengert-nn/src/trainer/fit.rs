@@ -35,7 +35,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         self.history = History::default();
         self.at.stop = false;
         (self.at.epochs, self.at.epochs_done) = (options.epochs, options.initial_epoch);
-        (self.at.epoch, self.at.batch) = (0, 0);
+        (self.at.epoch, self.at.batch, self.at.batches) = (0, 0, 0);
         let mut trained = self.call("before training", |callback, context| callback.on_train_begin(context));
         if trained.is_ok() {
             trained = self.epochs(data, rows, weights, &options);
@@ -44,7 +44,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let history = std::mem::take(&mut self.history);
         let ended = self.call("after training", |callback, context| callback.on_train_end(&history, context));
         self.history = history;
-        (self.at.epoch, self.at.batch) = (0, 0);
+        (self.at.epoch, self.at.batch, self.at.batches) = (0, 0, 0);
         trained.and(ended)?;
         Ok(self.history.clone())
     }
@@ -68,7 +68,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
             if self.at.stop {
                 break;
             }
-            (self.at.epoch, self.at.batch) = (epoch, 0);
+            (self.at.epoch, self.at.batch, self.at.batches) = (epoch, 0, batches);
             let mut started = Instant::now();
             self.call("before an epoch", |callback, context| callback.on_epoch_begin(context))?;
             self.metrics.iter_mut().for_each(|metric| metric.reset());

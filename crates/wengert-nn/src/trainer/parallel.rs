@@ -7,7 +7,7 @@
 
 use super::step::{Measured, Part, count_in, mix};
 use super::{TrainError, Trainer, call};
-use crate::callbacks::Backward;
+use crate::callbacks::{Backward, Watched};
 use crate::forward::Model;
 use crate::losses::{Loss, shared, sum, weighted};
 use std::panic::Location;
@@ -79,7 +79,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     #[track_caller]
     pub(super) fn parallel_step(&mut self, parts: &[Part<'_, M::Input, T>]) -> Result<Measured> {
         let (seed, step) = (self.seed, self.at.steps);
-        let Trainer { model, optimizer, loss, metrics, callbacks, ema, parallel, tapes, at, .. } = self;
+        let Trainer { model, sample, optimizer, loss, metrics, callbacks, ema, parallel, tapes, at, .. } =
+            self;
         let sweep_all = parallel.expect("batches are cut if the trainer is parallel");
         for (k, tape) in tapes.iter_mut().enumerate() {
             tape.reset();
@@ -107,7 +108,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let measured = Measured::of(total, count);
         let backward = Backward { loss: measured.loss, recorded: None, gradients: &grads };
         let (hook, ema) = ("after the gradients", ema.as_mut());
-        call(callbacks, (&mut *model, &mut **optimizer, ema), at, hook, |callback, context| {
+        let mut watched = Watched { model, sample: sample.as_ref() };
+        call(callbacks, (&mut watched, &mut **optimizer, ema), at, hook, |callback, context| {
             callback.on_backward(&backward, context)
         })?;
         tapes.iter_mut().for_each(GradientTape::reset);

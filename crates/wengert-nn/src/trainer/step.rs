@@ -2,7 +2,7 @@
 
 use super::fit::mean;
 use super::{TrainError, Trainer, call};
-use crate::callbacks::Backward;
+use crate::callbacks::{Backward, Watched};
 use crate::forward::Model;
 use crate::losses::{AsTarget, Loss, Target, shared, sum, weighted};
 use crate::metrics::Metric;
@@ -146,7 +146,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     #[track_caller]
     fn usual_step(&mut self, part: Part<'_, M::Input, T>) -> Result<Measured, TrainError> {
         let seed = mix(self.seed, self.at.steps, 0);
-        let Trainer { model, optimizer, loss, metrics, callbacks, ema, tapes, at, .. } = self;
+        let Trainer { model, sample, optimizer, loss, metrics, callbacks, ema, tapes, at, .. } = self;
         let tape = &mut tapes[0];
         tape.reset();
         tape.set_training(true);
@@ -158,7 +158,8 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let grads = loss.backward();
         let backward = Backward { loss: value, recorded: Some(loss), gradients: &grads };
         let (hook, ema) = ("after the gradients", ema.as_mut());
-        call(callbacks, (&mut *model, &mut **optimizer, ema), at, hook, |callback, context| {
+        let mut watched = Watched { model, sample: sample.as_ref() };
+        call(callbacks, (&mut watched, &mut **optimizer, ema), at, hook, |callback, context| {
             callback.on_backward(&backward, context)
         })?;
         tape.reset();
