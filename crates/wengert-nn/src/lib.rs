@@ -83,7 +83,8 @@ pub use state::{State, StateError};
 pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
 pub use trainer::{About, Check, Finding, shuffle};
 pub use trainer::{
-    Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,
+    Epoch, Evaluation, FitOptions, History, Interpretation, Mistake, SharedError, StepResult, TrainError,
+    TrainStep, Trainer,
 };
 pub use wengert;
 pub use wengert_datasets as datasets;
