@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release --example mnist_cnn` looks for MNIST where the example `mnist` does, and
 //! trains on the embedded 8x8 digits if it is nowhere. With `--checkpoint DIR` it saves after each
-//! epoch; stop it whenever you like, and go on with `--checkpoint DIR --resume`.
+//! epoch; stop it whenever you like, and go on with `--checkpoint DIR --resume`. `--report FILE` writes a
+//! page about the run, with the images that it took for other digits.
 
+mod pictures;
 mod report;
 
 use clap::Parser;
@@ -43,6 +45,12 @@ struct Options {
     /// Go on from the last checkpoint in that folder, if there is one
     #[arg(long, requires = "checkpoint")]
     resume: bool,
+    /// Write the curves as a picture to this .svg file
+    #[arg(long, value_name = "FILE", value_parser = pictures::svg)]
+    plot: Option<PathBuf>,
+    /// Write a page about the run to this .html file
+    #[arg(long, value_name = "FILE", value_parser = pictures::html)]
+    report: Option<PathBuf>,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -132,6 +140,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(path) = resumed {
         fit = fit.resume(path);
     }
+    if options.plot.is_some() || options.report.is_some() {
+        // For the second curve; nothing is chosen by it.
+        fit = fit.validation(&task.test);
+    }
 
     let steps = (task.epochs * task.train.len().div_ceil(task.batch_size)).max(1) as u64;
     let loss = SparseCategoricalCrossEntropy::from_logits();
@@ -152,7 +164,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let history = trainer.fit(&task.train, fit)?;
     let evaluation = trainer.evaluate(&task.test)?;
     report::end(options.json, &task, &history, &evaluation);
-    Ok(())
+    pictures::write(options, &task, &mut trainer, &history)
 }
 
 fn find_task(options: &Options) -> Result<Task, Box<dyn Error>> {

@@ -71,3 +71,10 @@ pub fn end(json: bool, task: &Task, history: &History, evaluation: &Evaluation) 
     say!("\ntest loss {:.4}, test accuracy {:.4}", evaluation.loss, accuracy.unwrap_or(f64::NAN));
     say!("{fit_seconds:.2} s of training, {step_ms:.2} ms a step");
 }
+
+/// Where a file is; programs that read JSON know what they asked for.
+pub fn written(json: bool, what: &str, path: &Path) {
+    if !json {
+        say!("{what}: {} (open it in a browser)", path.display());
+    }
+}
