@@ -51,7 +51,8 @@ fn page(
     let (height, width) = (task.test.height(), task.test.width());
     let found = trainer.interpret(&task.test, MISTAKES)?;
     let report = Report::new(format!("A convolutional network on {}", task.name))
-        .fact("data", format!("{} images to train on, {} to test with", task.train.len(), task.test.len()))
+        .fact("images to train on", task.train.len())
+        .fact("images to test with", task.test.len())
         .fact("validation", "the test images, after each epoch; nothing is chosen by them")
         .fact("optimizer", format!("Adam, one cycle up to {}", options.lr))
         .fact("batch size", task.batch_size)

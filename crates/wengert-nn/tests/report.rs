@@ -143,7 +143,7 @@ fn mistakes_are_images_with_truth_prediction_and_probability() {
     let page = report.mistakes(&[mistake(41, 2, 1)], &images_in).unwrap().to_html();
     assert_eq!(decoded(&images(&page)[0]), (2, 2, vec![0, 51, 153, 255]));
     assert!(
-        text(&page).contains("c taken for b 87.5 % for b, &lt; 0.1 % for c loss 2.5000 row 41"),
+        text(&page).contains("c taken for b 87.5 % for b &lt; 0.1 % for c loss 2.5000 row 41"),
         "{}",
         text(&page)
     );

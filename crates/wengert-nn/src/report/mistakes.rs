@@ -41,10 +41,8 @@ pub(super) fn section(mistakes: &[Pictured], report: &Report) -> Markup {
                     li {
                         img src=(image) alt={ "row " (mistake.row) ", which is " (truth) } {}
                         p.verdict { b { (truth) } " taken for " b.taken { (predicted) } }
-                        p.soft {
-                            (percent(mistake.probability)) " for " (predicted) ", "
-                            (percent(mistake.truth_probability)) " for " (truth)
-                        }
+                        p.soft { (percent(mistake.probability)) " for " (predicted) }
+                        p.soft { (percent(mistake.truth_probability)) " for " (truth) }
                         p.soft { "loss " (short(mistake.loss)) }
                         p.soft { "row " (mistake.row) }
                     }

@@ -15,8 +15,9 @@ pub(super) fn section(summary: &Summary) -> Markup {
         section {
             h2 { "The model" }
             p {
-                (grouped(parameters)) " parameters (" (size(summary.bytes)) "), of which "
-                (grouped(summary.trainable)) " are trained and " (grouped(summary.not_trainable)) " are not"
+                (grouped(parameters)) " parameters (" (size(summary.bytes)) "), "
+                @if summary.not_trainable == 0 { "all of which are trained" }
+                @else { "of which " (grouped(summary.not_trainable)) " are frozen" }
                 @if summary.state > 0 { "; " (grouped(summary.state)) " numbers of state" }
                 "."
                 @if summary.layers.len() > SHOWN { " The first " (SHOWN) " of " (summary.layers.len()) " layers:" }
