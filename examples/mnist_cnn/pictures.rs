@@ -1,6 +1,7 @@
 //! Pictures of the run: its curves, and a page about it.
 
-use crate::{Cnn, Options, Task, report};
+use crate::task::Task;
+use crate::{Cnn, Options, report};
 use std::error::Error;
 use std::path::PathBuf;
 use wengert_nn::Report;
@@ -33,11 +34,11 @@ pub fn write(
 ) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &options.plot {
         history.plot(path)?;
-        report::written(options.json, "the curves", path);
+        report::written(options.common.json, "the curves", path);
     }
     if let Some(path) = &options.report {
         page(options, task, trainer, history)?.write(path)?;
-        report::written(options.json, "the report", path);
+        report::written(options.common.json, "the report", path);
     }
     Ok(())
 }
@@ -48,7 +49,7 @@ fn page(
     trainer: &mut Trainer<Cnn>,
     history: &History,
 ) -> Result<Report, Box<dyn Error>> {
-    let (height, width) = (task.test.height(), task.test.width());
+    let (height, width) = task.size();
     let found = trainer.interpret(&task.test, MISTAKES)?;
     let report = Report::new(format!("A convolutional network on {}", task.name))
         .fact("images to train on", task.train.len())
