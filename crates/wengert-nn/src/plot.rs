@@ -1,7 +1,7 @@
 //! Curves of a training, drawn without Python: one SVG file that every browser and editor shows.
 //!
 //! A picture is markup that is put together as text: coordinates are numbers with one decimal, so the
-//! same history gives the same bytes on every machine. Colours stand in a style sheet inside of the file,
+//! same history gives the same bytes. Colours stand in a style sheet inside of the file,
 //! which has two sets of them: a viewer in dark mode gets the other one. No font is measured; texts are
 //! anchored at the side that must fit. It costs about 90 bytes a value.
 

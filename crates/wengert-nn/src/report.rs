@@ -195,7 +195,8 @@ impl Report {
     fn headline(&self) -> Markup {
         let mut all: Vec<(String, String)> = Vec::new();
         if let Some(evaluation) = &self.evaluation {
-            let metrics = evaluation.metrics.iter().map(|(name, value)| (clean(name), short(*value)));
+            let metrics =
+                evaluation.metrics.iter().map(|(name, value)| (clean(name).replace('_', " "), short(*value)));
             all.extend(metrics);
             all.push(("loss".into(), short(evaluation.loss)));
         }
@@ -254,7 +255,8 @@ fn grouped(n: usize) -> String {
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
-        0..60 => format!("{seconds:.1} s"),
+        0..10 => format!("{seconds:.2} s"),
+        10..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
     }

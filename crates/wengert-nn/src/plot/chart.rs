@@ -21,8 +21,8 @@ const BOTTOM: f64 = 218.0;
 pub(crate) const STYLE: &str = include_str!("chart.css");
 /// Up to how many epochs have a mark each, which says its value when pointed at.
 const MARKED: usize = 60;
-/// How many epochs a note names.
-const NAMED: usize = 5;
+/// How many runs of epochs a note names.
+const NAMED: usize = 3;
 /// Characters of a title.
 const TITLE: usize = 36;
 
@@ -144,16 +144,32 @@ impl Chart {
     /// What is not drawn, and why.
     fn note(&self) -> Option<String> {
         let left_out = |curve: &Curve| {
-            let named: Vec<String> = curve.left_out.iter().take(NAMED).map(usize::to_string).collect();
-            let more = curve.left_out.len().saturating_sub(NAMED);
+            let runs = runs(&curve.left_out);
+            let named: Vec<String> = runs.iter().take(NAMED).map(run_text).collect();
+            let more: usize = runs.iter().skip(NAMED).map(|(first, last)| last - first + 1).sum();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let word = if curve.left_out.len() == 1 { "epoch" } else { "epochs" };
-            format!("{} in {word} {}{more}", curve.kind.name(), named.join(", "))
+            format!("{} {}{more}", curve.kind.name(), named.join(", "))
         };
         let parts: Vec<String> =
             self.curves.iter().filter(|curve| !curve.left_out.is_empty()).map(left_out).collect();
-        (!parts.is_empty()).then(|| format!("left out, not finite: {}", parts.join("; ")))
+        (!parts.is_empty()).then(|| format!("epochs left out, not finite: {}", parts.join("; ")))
     }
+}
+
+/// Epochs as first and last ones of those that follow each other.
+fn runs(epochs: &[usize]) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &epoch in epochs {
+        match runs.last_mut() {
+            Some((_, last)) if epoch == *last + 1 => *last = epoch,
+            _ => runs.push((epoch, epoch)),
+        }
+    }
+    runs
+}
+
+fn run_text((first, last): &(usize, usize)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
 }
 
 impl Curve {

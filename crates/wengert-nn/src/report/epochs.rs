@@ -35,7 +35,10 @@ fn table(history: &History) -> Markup {
             names.push(name);
         }
     }
-    let validation = |name: &str| name.strip_prefix("val_").map(|rest| format!("validation {rest}"));
+    let spoken = |name: &str| {
+        let name = name.strip_prefix("val_").map_or(name.into(), |rest| format!("validation {rest}"));
+        clean(&name).replace('_', " ")
+    };
     html! {
         @if count > 0 {
             div.wide tabindex="0" role="region" aria-label="Table of epochs" {
@@ -48,7 +51,7 @@ fn table(history: &History) -> Markup {
                         tr {
                             th scope="col" { "epoch" }
                             @for name in &names {
-                                th scope="col" { (clean(&validation(name).unwrap_or(name.replace('_', " ")))) }
+                                th scope="col" { (spoken(name)) }
                             }
                             th scope="col" { "seconds" }
                         }

@@ -79,6 +79,7 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         let rows = Rows(0..data.len());
         let evaluation =
             self.evaluate_with(data, rows, &mut |seen| count(seen, &mut confusion, &mut mistakes, most))?;
+        keep_worst(&mut mistakes, most);
         let rows: Vec<usize> = mistakes.iter().map(|mistake| mistake.row).collect();
         let mut batch = None;
         if !rows.is_empty() {
@@ -120,8 +121,14 @@ fn count<T: Float>(
         }
         row += 1;
     })?;
-    // Stable, so that of equals the first stays in front.
+    if mistakes.len() > most {
+        keep_worst(mistakes, most);
+    }
+    Ok(())
+}
+
+/// The sort is stable, so that of equals the first row stays in front.
+fn keep_worst(mistakes: &mut Vec<Mistake>, most: usize) {
     mistakes.sort_by(|a, b| b.loss.total_cmp(&a.loss));
     mistakes.truncate(most);
-    Ok(())
 }
