@@ -61,8 +61,9 @@ pub trait Loss<T: Float = f32>: Send + Sync {
         None
     }
 
-    /// An output `[rows, .., classes]` as probabilities of the classes, if that is what it stands for:
-    /// the softmax of logits, say. [`Trainer::interpret`](crate::Trainer::interpret) asks.
+    /// An output as probabilities of classes, `[rows, .., classes]`, if that is what it stands for: the
+    /// softmax of logits, say; of one answer a row the probabilities of 0 and of 1.
+    /// [`Trainer::interpret`](crate::Trainer::interpret) asks.
     fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
         let _ = output;
         None

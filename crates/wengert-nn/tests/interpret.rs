@@ -3,7 +3,7 @@
 
 use wengert_nn::TrainError;
 use wengert_nn::datasets::{TensorDataset, to_one_hot};
-use wengert_nn::losses::CategoricalFocalCrossEntropy;
+use wengert_nn::losses::{BinaryFocalCrossEntropy, CategoricalFocalCrossEntropy};
 use wengert_nn::prelude::*;
 
 /// Logits for rows of three classes, more than one batch of an evaluation.
@@ -13,8 +13,13 @@ fn data() -> TensorDataset<f32, usize> {
 }
 
 /// A trainer of a model that gives back what it gets.
+fn trainer_of(loss: impl Loss + 'static) -> Trainer<Sequential> {
+    Trainer::new(Sequential::new(), Sgd::new(0.1), loss)
+}
+
+/// The same, with the accuracy of classes.
 fn trainer(loss: impl Loss + 'static) -> Trainer<Sequential> {
-    Trainer::new(Sequential::new(), Sgd::new(0.1), loss).metric(Accuracy::new())
+    trainer_of(loss).metric(Accuracy::new())
 }
 
 #[test]
@@ -74,6 +79,33 @@ fn all_losses_of_classes_say_what_outputs_mean() {
 }
 
 #[test]
+fn one_answer_a_row_is_two_classes() {
+    let x = tensor![[2f32], [-1.0], [0.5], [-3.0]];
+    let labels = TensorDataset::new(x.clone(), tensor![1usize, 1, 0, 0]).unwrap();
+    let values = TensorDataset::new(x.clone(), tensor![[1f32], [1.0], [0.0], [0.0]]).unwrap();
+    let probabilities = TensorDataset::new(x.sigmoid(), tensor![1usize, 1, 0, 0]).unwrap();
+    let all = [
+        trainer_of(BinaryCrossEntropy::from_logits()).interpret(&labels, 5).unwrap(),
+        trainer_of(BinaryCrossEntropy::from_logits()).interpret(&values, 5).unwrap(),
+        trainer_of(BinaryCrossEntropy::from_probabilities()).interpret(&probabilities, 5).unwrap(),
+        trainer_of(BinaryFocalCrossEntropy::from_logits()).interpret(&labels, 5).unwrap(),
+    ];
+    for found in all {
+        let counts =
+            [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(truth, taken)| found.confusion.count(truth, taken));
+        assert_eq!(counts, [1, 1, 1, 1]);
+        let [first, second] = &found.mistakes[..] else { panic!("two are wrong: {found:?}") };
+        assert_eq!((first.row, first.truth, first.predicted), (1, 1, 0));
+        assert_eq!((second.row, second.truth, second.predicted), (2, 0, 1));
+        assert!((first.probability - 1.0 / (1.0 + (-1f64).exp())).abs() < 1e-6, "{first:?}");
+        assert!((first.probability + first.truth_probability - 1.0).abs() < 1e-6, "{first:?}");
+    }
+    let questions = TensorDataset::new(Tensor::<f32>::zeros(&[2, 3]), Tensor::<f32>::ones(&[2, 3])).unwrap();
+    let error = trainer_of(BinaryCrossEntropy::from_logits()).interpret(&questions, 5).unwrap_err();
+    assert!(matches!(error, TrainError::Option { .. }), "several answers a row are no classes: {error}");
+}
+
+#[test]
 fn without_mistakes_there_are_no_inputs() {
     let data = TensorDataset::new(tensor![[1f32, 0.0], [0.0, 1.0]], tensor![0usize, 1]).unwrap();
     let found = trainer(SparseCategoricalCrossEntropy::from_logits()).interpret(&data, 5).unwrap();
@@ -86,7 +118,7 @@ fn without_mistakes_there_are_no_inputs() {
 fn what_is_no_classifier_is_refused() {
     let values = TensorDataset::new(tensor![[1f32, 0.0]], tensor![[1f32, 0.0]]).unwrap();
     let error = trainer(MeanSquaredError::new()).interpret(&values, 5).unwrap_err();
-    let expected = "interpret: the loss is one that does not say what outputs mean as probabilities; expected a cross-entropy of classes, or a loss with Loss::probabilities";
+    let expected = "interpret: the loss is one that does not say what outputs mean as probabilities; expected a cross-entropy of classes or of one answer a row, or a loss with Loss::probabilities";
     assert_eq!(error.to_string(), expected);
     let sequences = TensorDataset::new(
         Tensor::<f32>::zeros(&[2, 4, 3]),

@@ -7,9 +7,9 @@
 use super::evaluate::{Rows, Seen};
 use super::{Evaluation, TrainError, Trainer};
 use crate::forward::Model;
-use crate::losses::AsTarget;
+use crate::losses::{AsTarget, Target};
 use crate::metrics::{ConfusionMatrix, Metric, each_row, largest};
-use wengert::{Element, Float};
+use wengert::{Element, Float, Tensor};
 use wengert_datasets::Dataset;
 
 /// A classifier's evaluation, with what it takes for what and its worst mistakes; made by
@@ -50,8 +50,9 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     /// Of equal losses the first row is the worse.
     ///
     /// # Errors
-    /// Those of an evaluation; outputs that are not of shape `[rows, classes]`; a loss that does not say
-    /// what outputs mean as [probabilities](crate::Loss::probabilities): the cross-entropies of classes do.
+    /// Those of an evaluation; outputs that are not of shape `[rows, classes]`, or one answer a row; a
+    /// loss that does not say what outputs mean as [probabilities](crate::Loss::probabilities), as the
+    /// cross-entropies do.
     ///
     /// ```
     /// use wengert_nn::{datasets::TensorDataset, prelude::*};
@@ -98,22 +99,33 @@ fn count<T: Float>(
     most: usize,
 ) -> Result<(), TrainError> {
     let output = seen.output.value();
-    if output.ndim() != 2 {
-        let (expected, found) = ("[rows, classes]", output.shape().to_vec());
-        return Err(TrainError::Output { loss: "interpret", expected, found });
-    }
     let Some(probabilities) = seen.loss.probabilities(&output) else {
         return Err(TrainError::Option {
             option: "interpret: the loss",
             found: "one that does not say what outputs mean as probabilities".into(),
-            expected: "expected a cross-entropy of classes, or a loss with Loss::probabilities".into(),
+            expected: "expected a cross-entropy of classes or of one answer a row, or a loss with Loss::probabilities"
+                .into(),
         });
     };
-    confusion.update(&probabilities, seen.target)?;
+    if probabilities.ndim() != 2 {
+        let (expected, found) = ("[rows, classes]", output.shape().to_vec());
+        return Err(TrainError::Output { loss: "interpret", expected, found });
+    }
+    // One answer a row stands for two classes, whatever its target is.
+    let answers = match probabilities.shape() == output.shape() {
+        true => None,
+        false => Some(seen.target.binary("interpret", output.shape())?),
+    };
+    let yes =
+        |answers: &Tensor<T>| answers.as_slice().iter().map(|&x| usize::from(x > T::from_f64(0.5))).collect();
+    let answers: Option<Vec<usize>> = answers.as_deref().map(yes);
+    let labels = answers.map(Tensor::from);
+    let target = labels.as_ref().map_or(seen.target, Target::Classes);
+    confusion.update(&probabilities, target)?;
     let losses = seen.loss.rows(seen.output, seen.target)?.value();
     let mut losses = losses.as_slice().iter();
     let mut row = seen.first;
-    each_row("interpret", &probabilities, seen.target, |p, truth| {
+    each_row("interpret", &probabilities, target, |p, truth| {
         let (predicted, loss) = (largest(p), losses.next().map_or(f64::NAN, |&loss| loss.to_f64()));
         if predicted != truth {
             let [probability, truth_probability] = [p[predicted], p[truth]].map(Element::to_f64);
