@@ -133,6 +133,26 @@ fn the_writer_learns_a_rhyme() {
 }
 
 #[test]
+fn the_curves_and_a_page_are_written_when_asked_for() {
+    let place = Place::new("mnist_cnn");
+    let with = |more: &[&str]| place.events(&[&["--epochs", "2", "--channels", "2"], more].concat());
+    assert_eq!(
+        with(&["--plot", "new/curves.svg", "--report", "report.html"]),
+        with(&[]),
+        "pictures change nothing"
+    );
+    let curves = std::fs::read_to_string(place.path("new").join("curves.svg")).unwrap();
+    assert!(curves.starts_with("<svg") && curves.contains(">validation<"), "{curves}");
+    let page = std::fs::read_to_string(place.path("report.html")).unwrap();
+    for part in ["<h2>Training</h2>", "<h2>What was taken for what</h2>", "data:image/png", "conv1.weight"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    // People are told where they are.
+    let (_, out, _) = place.run(&["--epochs", "1", "--channels", "2", "--report", "report.html"]);
+    assert!(out.ends_with("the report: report.html (open it in a browser)\n"), "{out}");
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let (cnn, writer) = (Place::new("mnist_cnn"), Place::new("lstm_text"));
     std::fs::write(writer.path("short"), "abc").unwrap();
@@ -142,6 +162,8 @@ fn what_is_wrong_is_named() {
         (&writer, &["--resume"], &["--checkpoint"]),
         (&cnn, &["--lr", "0"], &["--lr", "expected a positive number"]),
         (&writer, &["--temperature", "0"], &["--temperature", "expected a positive number"]),
+        (&cnn, &["--plot", "curves.png"], &["--plot", "expected a name that ends in .svg"]),
+        (&cnn, &["--report", "page"], &["--report", "expected a name that ends in .html"]),
         (&writer, &["--passage", "0"], &["--passage", "0 is not in 1..=4096"]),
         (&cnn, &["--data", "nowhere"], &["error: nowhere: no such folder"]),
         (&writer, &["--data", "nowhere"], &["error: nowhere: "]),
@@ -175,7 +197,10 @@ fn what_is_wrong_is_named() {
 #[test]
 fn help_names_every_option() {
     for (program, options) in [
-        ("mnist_cnn", &["data", "epochs", "batch-size", "channels", "lr", "seed", "threads"][..]),
+        (
+            "mnist_cnn",
+            &["data", "epochs", "batch-size", "channels", "lr", "seed", "threads", "plot", "report"][..],
+        ),
         (
             "lstm_text",
             &[

@@ -4,10 +4,17 @@
 //! `--data FILE` on any other text. With `--checkpoint DIR` it saves after each epoch; stop it
 //! whenever you like, and go on with `--checkpoint DIR --resume`.
 
+#[macro_use]
+#[path = "../common/program.rs"]
+mod program;
 mod report;
+#[path = "../common/saving.rs"]
+mod saving;
 mod text;
 
 use clap::Parser;
+use program::{Common, positive};
+use saving::Saving;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,25 +53,10 @@ struct Options {
     /// Seed of weights, order, dropout and writing
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Threads [default: all cores]
-    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    threads: Option<usize>,
-    /// Folder to save to after each epoch: the last two, and the weights of the best
-    #[arg(long, value_name = "DIR")]
-    checkpoint: Option<PathBuf>,
-    /// Go on from the last checkpoint in that folder, if there is one
-    #[arg(long, requires = "checkpoint")]
-    resume: bool,
-    /// Print one JSON object a line instead of text
-    #[arg(long)]
-    json: bool,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("expected a positive number".into()),
-    }
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    saving: Saving,
 }
 
 /// Which character comes next, after each character of a passage.
@@ -132,53 +124,32 @@ impl Model for Writer {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // The whole run happens inside the pool, so that no step waits at its door.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
-    let result = match pool {
-        Ok(pool) => pool.install(|| run(&options).map_err(|error| error.to_string())),
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(error) = result {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    options.common.run(|| run(&options))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let json = options.common.json;
     let text = Text::read(options.data.as_deref())?;
     let data = text.passages(options.passage)?;
     let model = Writer::new(text.characters.len(), options.hidden, options.seed);
     let mut fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size).seed(options.seed);
-    let resumed = match &options.checkpoint {
-        Some(folder) if options.resume => Checkpoint::<f32>::latest(folder)?,
-        _ => None,
-    };
-    report::start(options.json, &text, data.len(), model.parameter_count(), resumed.as_deref());
+    let resumed = options.saving.resumed()?;
+    report::start(json, &text, data.len(), model.parameter_count(), resumed.as_deref());
     if let Some(path) = resumed {
         fit = fit.resume(path);
     }
 
     let steps = (options.epochs * data.len().div_ceil(options.batch_size)).max(1) as u64;
     let loss = SparseCategoricalCrossEntropy::from_logits();
-    let mut trainer = Trainer::new(model, Adam::new(options.lr).clip_global_norm(1.0), loss)
+    let trainer = Trainer::new(model, Adam::new(options.lr).clip_global_norm(1.0), loss)
         .schedule(OneCycle::new(options.lr, steps))
         .seed(options.seed)
         .metric(Perplexity::from_logits())
         .metric(Accuracy::new());
-    trainer = match options.json {
-        true => trainer.callback(report::JsonLines),
-        false => trainer.callback(ProgressBar::new()),
-    };
-    if let Some(folder) = &options.checkpoint {
-        let best = folder.join("best-weights.safetensors");
-        trainer = trainer
-            .callback(ModelCheckpoint::new(best).monitor("loss").save_best_only().save_weights_only())
-            .callback(ModelCheckpoint::new(folder.join("epoch-{epoch:03}.safetensors")).keep_last(2));
-    }
+    let mut trainer = options.saving.saved(options.common.watched(trainer));
     let history = trainer.fit(&data, fit)?;
     let start = &text.numbers[..options.passage.min(16)];
     let written = trainer.model().write(start, options.length, options.temperature, options.seed);
-    report::end(options.json, &history, &text.spell(start), &text.spell(&written));
+    report::end(json, &history, &text.spell(start), &text.spell(&written));
     Ok(())
 }

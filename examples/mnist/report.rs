@@ -1,32 +1,19 @@
 //! What the program prints: text for people, or one JSON object a line.
 
-use crate::Task;
+use crate::program::fit_seconds;
+use crate::task::Task;
 use serde_json::json;
 use std::io::Write;
-use wengert_nn::callbacks::{Callback, CallbackError, Context};
+use wengert_nn::Evaluation;
 use wengert_nn::prelude::*;
-use wengert_nn::{Epoch, Evaluation};
 
-/// `print!` that stays silent where nobody reads any more, as behind `| head -1`.
+/// `print!`, as `say!` is `println!`.
 macro_rules! say_part {
     ($($text:tt)*) => {{ let _ = write!(std::io::stdout(), $($text)*); }};
 }
 
-/// `println!`, likewise.
-macro_rules! say {
-    ($($text:tt)*) => {{ let _ = writeln!(std::io::stdout(), $($text)*); }};
-}
-
 /// How many test digits to draw.
 const DRAWN: usize = 5;
-
-pub fn not_found(json: bool) {
-    let line = "MNIST not found: training on the embedded 8x8 digits. For MNIST, put its four files into a folder and name it with --data DIR or $MNIST_DIR";
-    match json {
-        true => say!("{}", json!({"event": "notice", "message": line})),
-        false => say!("{line}"),
-    }
-}
 
 pub fn start(json: bool, task: &Task, hidden: usize, parameters: usize) {
     let (train, test, classes) = (task.train.len(), task.test.len(), task.train.classes());
@@ -44,25 +31,9 @@ pub fn start(json: bool, task: &Task, hidden: usize, parameters: usize) {
     say!("Dense({inputs} -> {hidden}), relu, Dense({hidden} -> {classes}): {parameters} parameters");
 }
 
-/// One line an epoch.
-pub struct JsonLines;
-
-impl Callback for JsonLines {
-    fn on_epoch_end(&mut self, epoch: &Epoch, _: &mut Context<'_>) -> Result<(), CallbackError> {
-        let accuracy = epoch.metrics.iter().find(|(name, _)| name == "accuracy").map(|&(_, value)| value);
-        say!(
-            "{}",
-            json!({"event": "epoch", "epoch": epoch.epoch, "loss": epoch.loss, "accuracy": accuracy, "seconds": epoch.seconds})
-        );
-        Ok(())
-    }
-}
-
 pub fn end(json: bool, task: &Task, history: &History, evaluation: &Evaluation, probabilities: &Tensor) {
     let accuracy = evaluation.metric("accuracy");
-    let fit_seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    let steps = history.epochs.len() * task.train.len().div_ceil(task.batch_size);
-    let step_ms = fit_seconds * 1e3 / steps.max(1) as f64;
+    let (fit_seconds, step_ms) = (fit_seconds(history), task.step_ms(history));
     if json {
         let last = history.epochs.last();
         say!(

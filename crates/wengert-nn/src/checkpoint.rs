@@ -6,7 +6,7 @@
 //! or as it was before, at any moment at which a process may be killed; and a model is either loaded
 //! from it or unchanged.
 
-mod atomic;
+pub(crate) mod atomic;
 mod contents;
 mod error;
 mod fit;

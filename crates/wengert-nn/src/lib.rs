@@ -50,7 +50,8 @@
 //!
 //! [Weights](checkpoint::Weights) are saved and loaded in files that PyTorch reads and writes, and a
 //! training that was [saved](callbacks::ModelCheckpoint) [goes on](FitOptions::resume) as if it had
-//! never stopped.
+//! never stopped. With the feature `plot`, `history.plot("history.svg")` draws its curves and `Report`
+//! writes a page about it: curves, confusion matrix, the worst mistakes, weights.
 
 // What `#[derive(Module)]` writes refers to this crate by its name, here too.
 extern crate self as wengert_nn;
@@ -65,7 +66,11 @@ pub mod losses;
 pub mod metrics;
 mod module;
 pub mod optimizers;
+#[cfg(feature = "plot")]
+mod plot;
 mod progress;
+#[cfg(feature = "plot")]
+mod report;
 pub mod schedules;
 mod state;
 mod summary;
@@ -78,12 +83,17 @@ pub use init::Init;
 pub use losses::Loss;
 pub use module::{Module, Path};
 pub use optimizers::{Optimizer, OptimizerError};
+#[cfg(feature = "plot")]
+pub use plot::PlotError;
+#[cfg(feature = "plot")]
+pub use report::Report;
 pub use schedules::Schedule;
 pub use state::{State, StateError};
 pub use summary::{LayerSummary, Summary, UnknownLayer, activations};
 pub use trainer::{About, Check, Finding, shuffle};
 pub use trainer::{
-    Epoch, Evaluation, FitOptions, History, SharedError, StepResult, TrainError, TrainStep, Trainer,
+    Epoch, Evaluation, FitOptions, History, Interpretation, Mistake, SharedError, StepResult, TrainError,
+    TrainStep, Trainer,
 };
 pub use wengert;
 pub use wengert_datasets as datasets;

@@ -61,6 +61,14 @@ pub trait Loss<T: Float = f32>: Send + Sync {
         None
     }
 
+    /// An output as probabilities of classes, `[rows, .., classes]`, if that is what it stands for: the
+    /// softmax of logits, say; of one answer a row the probabilities of 0 and of 1.
+    /// [`Trainer::interpret`](crate::Trainer::interpret) asks.
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        let _ = output;
+        None
+    }
+
     /// The loss as one number, or as one a row.
     ///
     /// `weights`, of the shape of the rows or of their first axes, are multiplied to the rows.
@@ -117,6 +125,10 @@ impl<T: Float, L: Loss<T> + ?Sized> Loss<T> for Box<L> {
 
     fn of_chance(&self, output: &[usize], target: Target<'_, T>) -> Option<f64> {
         (**self).of_chance(output, target)
+    }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        (**self).probabilities(output)
     }
 }
 

@@ -49,7 +49,7 @@ fn each_class<T: Float>(
 
 /// Calls `f` with each row of outputs `[rows, .., classes]` and its true class, which is a label or the
 /// place of the largest entry of a row of values.
-fn each_row<T: Float>(
+pub(crate) fn each_row<T: Float>(
     metric: &'static str,
     output: &Tensor<T>,
     target: Target<'_, T>,
@@ -91,6 +91,6 @@ fn each_answer<T: Float>(
 }
 
 /// The first position of the largest element; NaN is never larger.
-fn largest<T: Float>(row: &[T]) -> usize {
+pub(crate) fn largest<T: Float>(row: &[T]) -> usize {
     row.iter().enumerate().fold(0, |best, (i, &x)| if x > row[best] { i } else { best })
 }

@@ -170,7 +170,7 @@ fn calls<T: Float>(tape: &GradientTape<T>) -> Vec<(LayerCall, Option<Shape>)> {
 }
 
 /// `401_920`
-fn grouped(n: usize) -> String {
+pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -183,7 +183,7 @@ fn grouped(n: usize) -> String {
 }
 
 /// `1.55 MiB`
-fn size(bytes: usize) -> String {
+pub(crate) fn size(bytes: usize) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (bytes as f64, 0);
     while value >= 1024.0 && unit + 1 < units.len() {
@@ -199,7 +199,7 @@ impl fmt::Display for LayerSummary {
     }
 }
 
-fn shape(lengths: &[Option<usize>]) -> String {
+pub(crate) fn shape(lengths: &[Option<usize>]) -> String {
     let texts: Vec<String> = lengths.iter().map(|n| n.map_or("?".into(), |n| n.to_string())).collect();
     format!("[{}]", texts.join(", "))
 }

@@ -7,6 +7,7 @@ mod error;
 mod evaluate;
 mod fit;
 mod history;
+mod interpret;
 mod options;
 mod parallel;
 mod resume;
@@ -17,6 +18,7 @@ pub use batches::shuffle;
 pub use check::{About, Check, Finding};
 pub use error::{SharedError, TrainError};
 pub use history::{Epoch, Evaluation, History};
+pub use interpret::{Interpretation, Mistake};
 pub use options::FitOptions;
 pub use step::{StepResult, TrainStep};
 

@@ -5,27 +5,40 @@
 //! killed process leaves behind is removed by the next one that writes the same file: a file that is
 //! being written is locked, and the system unlocks those of the dead.
 
-use super::error::CheckpointError;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes `path` as a whole, or leaves it as it was.
-pub(super) fn write(
+/// What the system refused.
+pub(crate) struct Refused {
+    pub path: PathBuf,
+    /// What was tried, such as `write it`.
+    pub what: &'static str,
+    pub error: io::Error,
+}
+
+impl Refused {
+    fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Refused {
+        move |error| Refused { path: path.into(), what, error }
+    }
+}
+
+/// Writes `path` as a whole, or leaves it as it was; the error is one of the caller's own.
+pub(crate) fn write<E: From<Refused>>(
     path: &Path,
     contents: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), CheckpointError> {
+) -> Result<(), E> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "it names no file");
-        return Err(CheckpointError::io(path, "write it")(error));
+        return Err(Refused::at(path, "write it")(error).into());
     };
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder).map_err(CheckpointError::io(folder, "make the folder"))?;
+    fs::create_dir_all(folder).map_err(Refused::at(folder, "make the folder"))?;
     let prefix = format!(".{name}.writing-");
     remove_abandoned(folder, &prefix);
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
@@ -33,9 +46,10 @@ pub(super) fn write(
     let written = write_beside(&beside, contents).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {
         let _ = fs::remove_file(&beside);
-        return Err(CheckpointError::io(path, "write it")(error));
+        return Err(Refused::at(path, "write it")(error).into());
     }
-    sync_folder(folder).map_err(CheckpointError::io(folder, "sync the folder"))
+    sync_folder(folder).map_err(Refused::at(folder, "sync the folder"))?;
+    Ok(())
 }
 
 fn write_beside(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

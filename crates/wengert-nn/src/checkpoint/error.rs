@@ -1,5 +1,6 @@
 //! Why a file cannot be written, read, or taken into a model.
 
+use super::atomic::Refused;
 use crate::state::StateError;
 use std::fmt;
 use std::io;
@@ -82,6 +83,12 @@ pub enum CheckpointError {
 impl CheckpointError {
     pub(super) fn io(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> CheckpointError {
         move |error| CheckpointError::Io { path: path.into(), what, error }
+    }
+}
+
+impl From<Refused> for CheckpointError {
+    fn from(Refused { path, what, error }: Refused) -> CheckpointError {
+        CheckpointError::Io { path, what, error }
     }
 }
 

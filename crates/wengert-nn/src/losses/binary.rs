@@ -14,6 +14,19 @@ enum From {
     PytorchProbabilities,
 }
 
+impl From {
+    /// The probabilities of 0 and of 1, where each row has one output.
+    fn p<T: Float>(self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        let rows = match output.shape()[..] {
+            [rows] | [rows, 1] => rows,
+            _ => return None,
+        };
+        let yes = if self == From::Logits { output.sigmoid() } else { output.clone() };
+        let both = yes.as_slice().iter().flat_map(|&p| [T::one() - p, p]).collect();
+        Some(Tensor::from_vec(both, &[rows, 2]).expect("two for each row"))
+    }
+}
+
 /// -(target·ln p + (1 - target)·ln(1 - p)), as a mean over each row's outputs.
 ///
 /// ```
@@ -103,6 +116,10 @@ impl<T: Float> Loss<T> for BinaryCrossEntropy {
         let guess = if self.from == From::Logits { 0.0 } else { 0.5 };
         at(self, Tensor::full(output, T::from_f64(guess)), target)
     }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        self.from.p(output)
+    }
 }
 
 /// Binary cross-entropy that counts what is known already for little: times (1 - p)^gamma, where p is
@@ -170,6 +187,10 @@ impl<T: Float> Loss<T> for BinaryFocalCrossEntropy {
     fn of_chance(&self, output: &[usize], target: Target<'_, T>) -> Option<f64> {
         let guess = if self.base.from == From::Logits { 0.0 } else { 0.5 };
         at(self, Tensor::full(output, T::from_f64(guess)), target)
+    }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        self.base.from.p(output)
     }
 }
 

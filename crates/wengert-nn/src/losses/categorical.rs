@@ -72,6 +72,10 @@ impl<T: Float> Loss<T> for CategoricalFocalCrossEntropy {
         let classes = *output.last()? as f64;
         Some(self.alpha * (1.0 - 1.0 / classes).powf(self.gamma) * classes.ln())
     }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        Some(self.from.p(output))
+    }
 }
 
 /// max(1 + the largest output of another class - the target's output, 0) of each row: Keras'

@@ -26,6 +26,15 @@ impl From {
             }
         }
     }
+
+    /// Probabilities over the last axis.
+    pub(super) fn p<T: Float>(self, output: &Tensor<T>) -> Tensor<T> {
+        match self {
+            From::Logits => output.softmax(-1),
+            From::LogProbabilities => output.exp(),
+            From::Probabilities => output / &output.sum_axes(&[-1], true),
+        }
+    }
 }
 
 /// -ln of the probability given to the labelled class.
@@ -160,6 +169,10 @@ impl<T: Float> Loss<T> for SparseCategoricalCrossEntropy {
         let counts = Loss::<T>::counts(self, target).map_or(1.0, |counts| sum(&counts));
         output.last().filter(|_| counts > 0.0).map(|&classes| (classes as f64).ln())
     }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        Some(self.from.p(output))
+    }
 }
 
 /// -sum(target · ln(probability)) of each row, for targets that are distributions themselves.
@@ -238,6 +251,10 @@ impl<T: Float> Loss<T> for CategoricalCrossEntropy {
     /// ln(classes).
     fn of_chance(&self, output: &[usize], _: Target<'_, T>) -> Option<f64> {
         output.last().filter(|_| self.weights.is_none()).map(|&classes| (classes as f64).ln())
+    }
+
+    fn probabilities(&self, output: &Tensor<T>) -> Option<Tensor<T>> {
+        Some(self.from.p(output))
     }
 }
 

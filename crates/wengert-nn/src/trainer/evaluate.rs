@@ -5,9 +5,9 @@ use super::fit::mean;
 use super::step::{Part, count_in, mean_loss};
 use super::{Evaluation, TrainError, Trainer};
 use crate::forward::Model;
-use crate::losses::AsTarget;
+use crate::losses::{AsTarget, Loss, Target};
 use std::ops::Range;
-use wengert::{Element, Float, Tensor};
+use wengert::{Element, Float, Tensor, Var};
 use wengert_datasets::Dataset;
 
 /// Rows of a batch in an evaluation: large enough for the matrix products, small enough that no memory
@@ -16,6 +16,17 @@ const EVALUATION_ROWS: usize = 512;
 
 /// Which rows of a data set.
 pub(super) struct Rows(pub Range<usize>);
+
+/// A batch that has been evaluated.
+pub(super) struct Seen<'a, T: Float> {
+    pub loss: &'a dyn Loss<T>,
+    pub output: Var<'a, T>,
+    pub target: Target<'a, T>,
+    /// The row of the data that is the batch's first.
+    pub first: usize,
+}
+
+pub(super) type Look<'l, T> = dyn FnMut(Seen<'_, T>) -> Result<(), TrainError> + 'l;
 
 impl<T: Float, M: Model<T>> Trainer<M, T> {
     /// Loss and metrics over all of `data`, in order; nothing is changed. Layers such as dropout do as
@@ -39,13 +50,28 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
         D: Dataset<T, Input = M::Input>,
         D::Target: AsTarget<T>,
     {
+        self.evaluate_with(data, rows, &mut |_| Ok(()))
+    }
+
+    /// An evaluation in which `look` is shown each batch.
+    #[track_caller]
+    pub(super) fn evaluate_with<D>(
+        &mut self,
+        data: &D,
+        rows: Rows,
+        look: &mut Look<'_, T>,
+    ) -> Result<Evaluation, TrainError>
+    where
+        D: Dataset<T, Input = M::Input>,
+        D::Target: AsTarget<T>,
+    {
         if rows.0.is_empty() {
             return Err(TrainError::NoData);
         }
         self.at.batch = 0;
         self.call("before an evaluation", |callback, context| callback.on_test_begin(context))?;
         self.swap_average();
-        let evaluation = self.measure(data, rows);
+        let evaluation = self.measure(data, rows, look);
         self.swap_average();
         self.tapes[0].reset();
         self.tapes[0].set_training(true);
@@ -56,7 +82,12 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
     }
 
     #[track_caller]
-    fn measure<D>(&mut self, data: &D, Rows(rows): Rows) -> Result<Evaluation, TrainError>
+    fn measure<D>(
+        &mut self,
+        data: &D,
+        Rows(rows): Rows,
+        look: &mut Look<'_, T>,
+    ) -> Result<Evaluation, TrainError>
     where
         D: Dataset<T, Input = M::Input>,
         D::Target: AsTarget<T>,
@@ -76,10 +107,11 @@ impl<T: Float, M: Model<T>> Trainer<M, T> {
             tape.set_training(false);
             let output = model.output(tape, input);
             let part = Part { input, target: target.as_target(), weights: None, rows: rows.len() };
-            let (loss, count) = mean_loss(&**loss, output, part)?;
-            total += Element::to_f64(loss.item()) * count;
+            let (mean, count) = mean_loss(&**loss, output, part)?;
+            total += Element::to_f64(mean.item()) * count;
             counted += count;
             count_in(metrics, || output.value(), part.target)?;
+            look(Seen { loss: &**loss, output, target: part.target, first: rows[0] })?;
             self.call("after a batch of an evaluation", |callback, context| {
                 callback.on_test_batch_end(context)
             })?;

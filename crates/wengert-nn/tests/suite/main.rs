@@ -10,6 +10,7 @@ mod check;
 mod checkpoints;
 mod derive;
 mod interchange;
+mod interpret;
 mod layer_errors;
 mod layer_gradients;
 mod layers;
