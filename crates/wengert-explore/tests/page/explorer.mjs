@@ -338,6 +338,17 @@ test("a wrong contribution shows FAIL", async () => {
   await good.done();
 });
 
+test("what differences say of a rule stands at its node", async () => {
+  const trace = fixtures.digits("f64"), verdicts = ["pass", "kink", "fail", "skipped"];
+  const checked = trace.nodes.filter((node) => node.inputs.length).slice(0, verdicts.length);
+  checked.forEach((node, i) => { node.check = { verdict: verdicts[i], note: `because of ${verdicts[i]}`, left: 1, right: 2 }; });
+  const page = await open(trace);
+  const badges = await page.$$eval(".row .badge", (found) => found.map((badge) => [badge.textContent, badge.title]));
+  assert.deepEqual(badges, [["pass", "because of pass"], ["kink", "because of kink"], ["FAIL", "because of fail"]]);
+  assert.ok(await page.$$eval(".row .badge", (found) => found.every((badge) => badge.getBoundingClientRect().right <= badge.parentElement.getBoundingClientRect().right && badge.parentElement.scrollWidth <= badge.parentElement.clientWidth)), "and is not cut off");
+  await page.done();
+});
+
 test("one digit of an adjoint is enough to fail", async () => {
   const trace = fixtures.digits("f64"), node = trace.nodes.find((node) => node.name === "hidden.weight");
   node.adjoint.data[3] *= 1 + 2 ** -52;

@@ -8,14 +8,17 @@ use super::{GradientTape, NodeId};
 use crate::element::Float;
 use crate::var::Var;
 
-/// Module scopes as runs of ids: from a node on, its full name holds.
+/// Module scopes as runs of ids: from a node on, a full name holds, or none.
 #[derive(Default)]
 pub(crate) struct Scopes {
     open: Vec<Open>,
     current: String,
+    now: Option<u32>,
     /// Names are kept over resets, so that a training loop allocates none.
     names: Vec<String>,
-    runs: Vec<(u32, u32)>,
+    /// The name that a recording like the last one asks for next.
+    expected: usize,
+    runs: Vec<(u32, Option<u32>)>,
     calls: Vec<Call>,
     /// How many layers are being called.
     depth: usize,
@@ -23,15 +26,16 @@ pub(crate) struct Scopes {
 
 /// A scope that is open.
 struct Open {
-    /// The length of the name around it.
+    /// The length of the name around it, and that name.
     before: usize,
+    around: Option<u32>,
     /// Made for a layer that has not been called yet.
     vacant: bool,
 }
 
 /// A layer that was called: its scope, kind and result.
 struct Call {
-    name: u32,
+    name: Option<u32>,
     named: bool,
     kind: &'static str,
     depth: usize,
@@ -44,40 +48,49 @@ impl Scopes {
         self.runs.clear();
         self.open.clear();
         self.current.clear();
+        self.now = None;
+        self.expected = 0;
         self.calls.clear();
         self.depth = 0;
     }
 
-    fn enter(&mut self, name: &str, start: u32, vacant: bool) {
-        self.open.push(Open { before: self.current.len(), vacant });
-        if !self.current.is_empty() {
-            self.current.push('/');
+    fn enter<'n>(&mut self, names: impl Iterator<Item = &'n str>, start: u32, vacant: bool) {
+        self.open.push(Open { before: self.current.len(), around: self.now, vacant });
+        for name in names {
+            if !self.current.is_empty() {
+                self.current.push('/');
+            }
+            self.current.push_str(name);
         }
-        self.current.push_str(name);
-        self.run_from(start);
+        let name = self.name_of_current();
+        self.run_from(start, Some(name));
     }
 
     fn leave(&mut self, start: u32) {
         if let Some(open) = self.open.pop() {
             self.current.truncate(open.before);
-            self.run_from(start);
+            self.run_from(start, open.around);
         }
     }
 
-    fn run_from(&mut self, start: u32) {
-        let name = self.name_of_current();
+    fn run_from(&mut self, start: u32, name: Option<u32>) {
         if self.runs.last().is_some_and(|run| run.0 == start) {
             self.runs.pop();
         }
         self.runs.push((start, name));
+        self.now = name;
     }
 
     fn name_of_current(&mut self) -> u32 {
-        let known = self.names.iter().position(|name| *name == self.current);
-        let name = known.unwrap_or_else(|| {
+        let is_current = |name: &String| *name == self.current;
+        let name = match self.names.get(self.expected).is_some_and(is_current) {
+            true => self.expected,
+            false => self.names.iter().position(is_current).unwrap_or(self.names.len()),
+        };
+        if name == self.names.len() {
             self.names.push(self.current.clone());
-            self.names.len() - 1
-        });
+        }
+        self.expected = name + 1;
         name as u32
     }
 
@@ -87,21 +100,19 @@ impl Scopes {
         let vacant = self.open.last().is_some_and(|open| open.vacant);
         let opens = if path.is_some() { !rest.is_empty() } else { !vacant };
         if opens {
-            self.open.push(Open { before: self.current.len(), vacant: false });
             // A path in a model, `encoder.hidden`, is a scope in a scope.
-            for part in rest.split('.') {
-                self.current.push_str(if self.current.is_empty() { "" } else { "/" });
-                self.current.push_str(part);
-            }
-            self.run_from(start);
+            self.enter(rest.split('.'), start, false);
         } else if let Some(open) = self.open.last_mut() {
             open.vacant = false;
         }
         let named = path.is_some() || !opens;
-        let call = Call { name: self.name_of_current(), named, kind, depth: self.depth, output: None };
-        self.calls.push(call);
+        self.calls.push(Call { name: self.now, named, kind, depth: self.depth, output: None });
         self.depth += 1;
         opens
+    }
+
+    fn text(&self, name: Option<u32>) -> &str {
+        name.map_or("", |name| &self.names[name as usize])
     }
 }
 
@@ -144,7 +155,7 @@ impl<'t, T: Float> LayerScope<'t, T> {
     pub fn path(&self) -> Option<String> {
         let scopes = self.tape.scopes.borrow();
         let call = scopes.calls.get(self.call?)?;
-        call.named.then(|| scopes.names[call.name as usize].replace('/', "."))
+        call.named.then(|| scopes.text(call.name).replace('/', "."))
     }
 
     /// Notes the layer's result, and closes the scope.
@@ -210,7 +221,7 @@ impl<T: Float> GradientTape<T> {
 
     fn open_scope(&self, name: &str, vacant: bool) -> Scope<'_, T> {
         let start = self.len() as u32;
-        self.scopes.borrow_mut().enter(name, start, vacant);
+        self.scopes.borrow_mut().enter([name].into_iter(), start, vacant);
         Scope { tape: self }
     }
 
@@ -248,7 +259,7 @@ impl<T: Float> GradientTape<T> {
         for (i, call) in scopes.calls.iter().enumerate() {
             let before = scopes.calls[..i].iter().filter(|other| other.name == call.name).count();
             let again = if before > 0 { format!("#{}", before + 1) } else { String::new() };
-            let path = scopes.names[call.name as usize].replace('/', ".") + &again;
+            let path = scopes.text(call.name).replace('/', ".") + &again;
             calls.push(LayerCall { path, kind: call.kind, depth: call.depth, output: call.output });
         }
         calls
@@ -258,8 +269,7 @@ impl<T: Float> GradientTape<T> {
     pub fn scope_of(&self, id: NodeId) -> String {
         let scopes = self.scopes.borrow();
         let run = scopes.runs.partition_point(|&(start, _)| start <= id.0);
-        let name = run.checked_sub(1).map(|run| scopes.runs[run].1 as usize);
-        name.map_or(String::new(), |name| scopes.names[name].clone())
+        scopes.text(run.checked_sub(1).and_then(|run| scopes.runs[run].1)).into()
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::data::{Check, Dtype, Shown, Verdict, same_number};
 use super::replay::Program;
-use super::{Trace, TraceError, Visit};
-use crate::gradcheck::{self, Claim, Slope};
+use super::{Trace, TraceError, Visit, short};
+use crate::gradcheck::{self, Claim, Entry, Slope};
 use crate::tape::NodeId;
 use crate::tensor::Tensor;
 use std::fmt;
@@ -268,11 +268,15 @@ impl Trace {
             Slope::Unknown => (0.0, 0.0),
         };
         let slopes = match found.numeric {
-            Slope::Smooth(slope) => format!("differences {:.6}", slope.value),
-            Slope::Kink { .. } => format!("differences {left:.6} on the left and {right:.6} on the right"),
+            Slope::Smooth(slope) => format!("differences {}", short(slope.value)),
+            Slope::Kink { .. } => format!("differences {} and {}", short(left), short(right)),
             Slope::Unknown => "no differences".into(),
         };
-        let note = format!("{what}: rule {:.6}, {slopes}, {}", found.analytic, found.entry);
+        let along = match &found.entry {
+            Entry::Direction(_) => "along one direction".into(),
+            entry => format!("by {entry}"),
+        };
+        let note = format!("{what}: {along}, the rule has {}, {slopes}", short(found.analytic));
         Ok(Check { verdict, note, left, right })
     }
 }

@@ -1,12 +1,12 @@
 //! What several test files need: deterministic values, bits, and panics as data.
-#![allow(dead_code)] // each test file is a program of its own and uses a part
+#![allow(dead_code)] // each program of tests uses a part
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use wengert::rand::rngs::ChaCha8Rng;
 use wengert::rand::{RngExt, SeedableRng};
-use wengert::{Float, Tensor, Var};
+use wengert::{Float, GradientTape, Tensor, Var};
 
 /// A function of variables that a test differentiates.
 pub type Function = for<'t> fn(&[Var<'t, f64>]) -> Var<'t, f64>;
@@ -128,4 +128,17 @@ pub fn panic_of(f: impl FnOnce()) -> Option<Panicked> {
     EXPECTING.set(false);
     result.err()?;
     PANICKED.take()
+}
+
+/// Value and gradients, for a seed that weighs each element differently.
+pub fn value_and_gradients<T: Float>(
+    inputs: &[Tensor<f64>],
+    f: impl for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
+) -> Vec<Tensor<f64>> {
+    let tape = GradientTape::<T>::new();
+    let vars: Vec<Var<T>> = inputs.iter().map(|x| tape.var(x.cast::<T>())).collect();
+    let y = f(&vars);
+    let grads = y.backward_with(&uniform(&y.shape(), 9).cast::<T>());
+    let gradients = vars.iter().map(|&x| grads.wrt(x).cast::<f64>());
+    [y.value().cast::<f64>()].into_iter().chain(gradients).collect()
 }

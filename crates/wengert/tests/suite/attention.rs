@@ -1,21 +1,8 @@
 //! Attention's kernels against its composition, which `attention_with_bias` still is, at sizes that
 //! fill blocks, miss them, and broadcast; and the same bits on any number of threads.
 
-use crate::common::{assert_close, bits, uniform};
+use crate::common::{assert_close, bits, uniform, value_and_gradients};
 use wengert::{AttentionOptions, Float, GradientTape, Tensor, Var, gradcheck};
-
-/// Value and gradients, for a seed that weighs each element differently.
-fn all<T: Float>(
-    inputs: &[Tensor<f64>],
-    f: impl for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
-) -> Vec<Tensor<f64>> {
-    let tape = GradientTape::<T>::new();
-    let vars: Vec<Var<T>> = inputs.iter().map(|x| tape.var(x.cast::<T>())).collect();
-    let y = f(&vars);
-    let grads = y.backward_with(&uniform(&y.shape(), 9).cast::<T>());
-    let gradients = vars.iter().map(|&x| grads.wrt(x).cast::<f64>());
-    [y.value().cast::<f64>()].into_iter().chain(gradients).collect()
-}
 
 fn composed<'t, T: Float>(v: &[Var<'t, T>], options: AttentionOptions) -> Var<'t, T> {
     let none = v[0].tape().constant(T::zero());
@@ -53,12 +40,12 @@ fn the_kernels_compute_the_composition() {
         for options in options(shapes) {
             let (fast, plain) = (options.clone(), options);
             let name = format!("{shapes:?} {plain:?}");
-            let want = all::<f64>(&inputs, |v| composed(v, plain.clone()));
-            let got = all::<f64>(&inputs, |v| v[0].attention(v[1], v[2], fast.clone()));
+            let want = value_and_gradients::<f64>(&inputs, |v| composed(v, plain.clone()));
+            let got = value_and_gradients::<f64>(&inputs, |v| v[0].attention(v[1], v[2], fast.clone()));
             for (got, want) in got.iter().zip(&want) {
                 assert_close(got, want, 1e-12, &name);
             }
-            let got = all::<f32>(&inputs, |v| v[0].attention(v[1], v[2], fast.clone()));
+            let got = value_and_gradients::<f32>(&inputs, |v| v[0].attention(v[1], v[2], fast.clone()));
             for (got, want) in got.iter().zip(&want) {
                 assert_close(got, want, 2e-5, &name);
             }
@@ -77,8 +64,10 @@ fn heads_that_lie_side_by_side_are_separate_attentions() {
         let x = uniform(&shape, 5);
         for causal in [false, true] {
             let options = || AttentionOptions::new().causal(causal);
-            let got = all::<f64>(std::slice::from_ref(&x), |v| v[0].self_attention(heads, options()));
-            let want = all::<f64>(std::slice::from_ref(&x), |v| {
+            let got = value_and_gradients::<f64>(std::slice::from_ref(&x), |v| {
+                v[0].self_attention(heads, options())
+            });
+            let want = value_and_gradients::<f64>(std::slice::from_ref(&x), |v| {
                 let apart: Vec<usize> = outer.iter().copied().chain([length, heads, d]).collect();
                 let parts: Vec<Var<f64>> = v[0]
                     .split(&[width; 3], -1)
@@ -107,7 +96,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            all::<f32>(std::slice::from_ref(&x), |v| {
+            value_and_gradients::<f32>(std::slice::from_ref(&x), |v| {
                 v[0].self_attention(4, AttentionOptions::new().causal(true))
             })
         })

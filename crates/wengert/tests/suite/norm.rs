@@ -1,21 +1,8 @@
 //! Normalisation's kernels against its compositions, written out here, at sizes that fill rows of
 //! vectors, miss them, and are cut into parts; and the same bits on any number of threads.
 
-use crate::common::{assert_close, bits, uniform};
+use crate::common::{assert_close, bits, uniform, value_and_gradients};
 use wengert::{Float, GradientTape, Tensor, Var, gradcheck};
-
-/// Value and gradients, for a seed that weighs each element differently.
-fn all<T: Float>(
-    inputs: &[Tensor<f64>],
-    f: impl for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
-) -> Vec<Tensor<f64>> {
-    let tape = GradientTape::<T>::new();
-    let vars: Vec<Var<T>> = inputs.iter().map(|x| tape.var(x.cast::<T>())).collect();
-    let y = f(&vars);
-    let grads = y.backward_with(&uniform(&y.shape(), 9).cast::<T>());
-    let gradients = vars.iter().map(|&x| grads.wrt(x).cast::<f64>());
-    [y.value().cast::<f64>()].into_iter().chain(gradients).collect()
-}
 
 fn inputs(shapes: &[&[usize]]) -> Vec<Tensor<f64>> {
     (1..).zip(shapes).map(|(seed, shape)| uniform(shape, seed)).collect()
@@ -37,9 +24,9 @@ fn assert_all_close(name: &str, got: &[Tensor<f64>], want: &[Tensor<f64>], toler
 
 macro_rules! assert_computes {
     ($name:expr, $inputs:expr, $fast:expr, $plain:expr) => {{
-        let want = all::<f64>($inputs, $plain);
-        assert_all_close($name, &all::<f64>($inputs, $fast), &want, 1e-12);
-        assert_all_close($name, &all::<f32>($inputs, $fast), &want, 2e-5);
+        let want = value_and_gradients::<f64>($inputs, $plain);
+        assert_all_close($name, &value_and_gradients::<f64>($inputs, $fast), &want, 1e-12);
+        assert_all_close($name, &value_and_gradients::<f32>($inputs, $fast), &want, 2e-5);
     }};
 }
 
@@ -175,8 +162,8 @@ fn nothing_has_a_gradient_of_zeros() {
     for x in [&[0, 4, 3][..], &[2, 4, 0]] {
         let inputs = [Tensor::zeros(x), weight.clone(), bias.clone()];
         let zeros = [Tensor::zeros(x), Tensor::zeros(x), Tensor::zeros(&[4]), Tensor::zeros(&[4])];
-        assert_eq!(all::<f64>(&inputs, |v| v[0].batch_norm(v[1], v[2], 1e-3)), zeros);
-        assert_eq!(all::<f64>(&inputs, |v| v[0].group_norm(2, v[1], v[2], 1e-3)), zeros);
+        assert_eq!(value_and_gradients::<f64>(&inputs, |v| v[0].batch_norm(v[1], v[2], 1e-3)), zeros);
+        assert_eq!(value_and_gradients::<f64>(&inputs, |v| v[0].group_norm(2, v[1], v[2], 1e-3)), zeros);
     }
 }
 
@@ -193,7 +180,7 @@ fn a_gradient_is_the_same_without_the_others() {
         (|v| v[0].batch_norm_with(v[1], v[2].square(), v[3], v[4], 0.1), inputs(&channels)),
     ];
     for (k, (f, inputs)) in table.into_iter().enumerate() {
-        let together = all(&inputs, f);
+        let together = value_and_gradients(&inputs, f);
         for i in 0..inputs.len() {
             let tape = GradientTape::new();
             let leaf = |(j, x)| if j == i { tape.var(x) } else { tape.constant(x) };
@@ -233,11 +220,11 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         pool.install(|| {
             let mut results = Vec::new();
             for x in [&rows, &long] {
-                results.extend(all::<f32>(x, |v| v[0].layer_norm(v[1], v[2], 1e-5)));
+                results.extend(value_and_gradients::<f32>(x, |v| v[0].layer_norm(v[1], v[2], 1e-5)));
             }
             for x in [&images, &columns] {
-                results.extend(all::<f32>(x, |v| v[0].batch_norm(v[1], v[2], 1e-5)));
-                results.extend(all::<f32>(x, |v| v[0].group_norm(4, v[1], v[2], 1e-5)));
+                results.extend(value_and_gradients::<f32>(x, |v| v[0].batch_norm(v[1], v[2], 1e-5)));
+                results.extend(value_and_gradients::<f32>(x, |v| v[0].group_norm(4, v[1], v[2], 1e-5)));
             }
             results
         })

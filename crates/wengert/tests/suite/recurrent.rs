@@ -1,7 +1,7 @@
 //! Recurrent networks against their formulas, written out step by step, at sizes that fill the
 //! kernels' blocks and miss them; to second order; and the same bits on any number of threads.
 
-use crate::common::{assert_close, bits, uniform};
+use crate::common::{assert_close, bits, uniform, value_and_gradients};
 use wengert::{Float, GradientTape, Tensor, Var, gradcheck};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,19 +85,6 @@ fn written_out<'t, T: Float>(cell: Cell, v: &[Var<'t, T>]) -> Var<'t, T> {
     tape.concat(&parts, 0)
 }
 
-/// Value and gradients, for a seed that weighs each element differently.
-fn all<T: Float>(
-    inputs: &[Tensor<f64>],
-    f: impl for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>,
-) -> Vec<Tensor<f64>> {
-    let tape = GradientTape::<T>::new();
-    let vars: Vec<Var<T>> = inputs.iter().map(|x| tape.var(x.cast::<T>())).collect();
-    let y = f(&vars);
-    let grads = y.backward_with(&uniform(&y.shape(), 9).cast::<T>());
-    let gradients = vars.iter().map(|&x| grads.wrt(x).cast::<f64>());
-    [y.value().cast::<f64>()].into_iter().chain(gradients).collect()
-}
-
 /// Steps, batch, inputs, hidden.
 const SIZES: [[usize; 4]; 8] = [
     [1, 1, 1, 1],
@@ -116,11 +103,11 @@ fn recurrent_networks_are_those_of_their_formulas() {
         for sizes in SIZES {
             let inputs = inputs(cell, sizes);
             let name = format!("{cell:?} {sizes:?}");
-            let want = all::<f64>(&inputs, |v| written_out(cell, v));
-            for (got, want) in all::<f64>(&inputs, |v| fast(cell, v)).iter().zip(&want) {
+            let want = value_and_gradients::<f64>(&inputs, |v| written_out(cell, v));
+            for (got, want) in value_and_gradients::<f64>(&inputs, |v| fast(cell, v)).iter().zip(&want) {
                 assert_close(got, want, 1e-12, &name);
             }
-            for (got, want) in all::<f32>(&inputs, |v| fast(cell, v)).iter().zip(&want) {
+            for (got, want) in value_and_gradients::<f32>(&inputs, |v| fast(cell, v)).iter().zip(&want) {
                 assert_close(got, want, 1e-4, &name);
             }
         }
@@ -162,7 +149,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         let inputs = inputs(cell, [9, 50, 20, 96]);
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| all::<f32>(&inputs, |v| fast(cell, v)))
+            pool.install(|| value_and_gradients::<f32>(&inputs, |v| fast(cell, v)))
         };
         let one = with(1);
         for threads in [2, 3] {
