@@ -3,7 +3,7 @@
 //! Sections are built from data that any training has, and each can be left out. All is in the file: the
 //! curves as SVG, images as PNG in the text, the style sheet. What could grow without bound does not: of
 //! mistakes, weights, classes and epochs a page shows so many and says how many there are. A page of MNIST
-//! is about 100 KB. Names from outside are escaped by the library that writes the markup, and nowhere else.
+//! is about 75 KB. Names from outside are escaped by the library that writes the markup, and nowhere else.
 
 mod confusion;
 mod epochs;
@@ -15,8 +15,8 @@ mod weights;
 use crate::checkpoint::atomic;
 use crate::metrics::ConfusionMatrix;
 use crate::module::Module;
-use crate::plot::axis::{clean, short};
-use crate::plot::{PlotError, chart, check_extension};
+use crate::plot::text::{clean, short};
+use crate::plot::{PlotError, check_extension, draw};
 use crate::summary::{self, Summary};
 use crate::trainer::{Evaluation, History, Mistake};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -171,7 +171,7 @@ impl Report {
                     meta name="color-scheme" content="light dark";
                     meta name="generator" content={ "wengert " (env!("CARGO_PKG_VERSION")) };
                     title { (title) }
-                    style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
+                    style { (PreEscaped(STYLE)) (PreEscaped(draw::STYLE)) }
                 }
                 body {
                     main {

@@ -1,7 +1,7 @@
 //! Which charts a history has, and what is in each.
 
-use super::axis::clean;
 use super::chart::{Chart, Curve, Kind};
+use super::text::clean;
 use crate::trainer::{Epoch, History};
 
 /// What is drawn as it is; larger numbers would not leave room for others on an axis of doubles.

@@ -1,8 +1,7 @@
 //! The curves of a training, and its last epochs as a table.
 
-use crate::plot::axis::{clean, short};
-use crate::plot::chart::{HEIGHT, WIDTH};
-use crate::plot::curves;
+use crate::plot::text::{clean, short};
+use crate::plot::{curves, draw};
 use crate::trainer::History;
 use maud::{Markup, html};
 
@@ -15,11 +14,7 @@ pub(super) fn section(history: &History) -> Markup {
             h2 { "Training" }
             @if history.epochs.is_empty() { p { "No epoch was trained." } }
             div.charts {
-                @for chart in curves::charts(history) {
-                    svg.wengert-chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(chart.describe()) {
-                        (chart.draw())
-                    }
-                }
+                @for chart in curves::charts(history) { (draw::picture(&[chart], 0, None)) }
             }
             (table(history))
         }

@@ -3,7 +3,7 @@
 use super::Report;
 use super::picture::Pictures;
 use crate::plot::PlotError;
-use crate::plot::axis::short;
+use crate::plot::text::short;
 use crate::trainer::Mistake;
 use maud::{Markup, html};
 use wengert::{Float, Tensor};

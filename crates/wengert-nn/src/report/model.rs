@@ -1,7 +1,7 @@
 //! The layers of a model.
 
 use super::grouped;
-use crate::plot::axis::clean;
+use crate::plot::text::clean;
 use crate::summary::{Summary, shape, size};
 use maud::{Markup, html};
 

@@ -2,19 +2,19 @@
 //! moved are seen at a glance.
 
 use crate::module::Module;
-use crate::plot::axis::{clean, short};
+use crate::plot::draw::{Area, BLUE, Drawn, svg};
+use crate::plot::text::{clean, short};
 use maud::{Markup, html};
-use std::fmt::Write as _;
+use plotters::prelude::{ChartBuilder, Color, Rectangle};
 use wengert::{Element, Float};
 
 /// How many parameters are shown.
 const SHOWN: usize = 60;
 /// Bars of a histogram.
 const BARS: usize = 40;
-/// Units of a histogram.
-const WIDTH: usize = 240;
-/// Their height.
-const HEIGHT: usize = 72;
+/// Tenths of a pixel.
+const WIDTH: u32 = 2400;
+const HEIGHT: u32 = 720;
 
 /// The distribution of a parameter's numbers.
 #[derive(Clone, Debug)]
@@ -94,9 +94,9 @@ impl Histogram {
                 }
                 @if empty { p { "No finite numbers." } }
                 @else {
-                    svg.histogram viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(clean(&label)) {
-                        path.bars d=(self.bars()) {}
-                        path.base d=(format!("M0 {HEIGHT}H{WIDTH}")) {}
+                    svg.wengert-chart.histogram viewBox=(format!("0 0 {WIDTH} {HEIGHT}"))
+                        role="img" aria-label=(clean(&label)) {
+                        (svg((WIDTH, HEIGHT), |area| self.bars(area)))
                     }
                     p.ends { span { (short(self.low)) } span { (short(self.high)) } }
                     p.soft { "mean " (short(self.mean)) ", deviation " (short(self.deviation)) }
@@ -105,16 +105,18 @@ impl Histogram {
         }
     }
 
-    /// A path of rectangles; what occurs at all is at least one unit high.
-    fn bars(&self) -> String {
-        let most = self.counts.iter().max().copied().unwrap_or(0).max(1);
-        let each = WIDTH as f64 / BARS as f64;
-        let mut path = String::new();
-        for (i, &count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let height = (count as f64 / most as f64 * (HEIGHT - 4) as f64).max(1.0);
-            let (x, wide) = (i as f64 * each + 0.5, each - 1.0);
-            let _ = write!(path, "M{x:.1} {HEIGHT}v-{height:.1}h{wide:.1}v{height:.1}z");
-        }
-        path
+    /// A bar for each count; what occurs at all is seen. (plotters' own histogram draws in the order of a
+    /// hash map, another each time.)
+    fn bars(&self, area: &Area<'_>) -> Drawn {
+        let most = self.counts.iter().max().copied().unwrap_or(0) as f64;
+        let mut chart = ChartBuilder::on(area).build_cartesian_2d(0..BARS, 0.0..1.05 * most)?;
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        chart.draw_series(counts.map(|(i, &count)| {
+            let mut bar =
+                Rectangle::new([(i, (count as f64).max(0.015 * most)), (i + 1, 0.0)], BLUE.filled());
+            bar.set_margin(0, 0, 5, 5);
+            bar
+        }))?;
+        Ok(())
     }
 }

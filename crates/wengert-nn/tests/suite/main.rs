@@ -20,7 +20,11 @@ mod models;
 mod more_losses;
 mod optimizer_options;
 mod optimizers;
+#[cfg(feature = "plot")]
+mod plot;
 mod recurrent_layers;
+#[cfg(feature = "plot")]
+mod report;
 mod running_statistics;
 mod schedules;
 mod summary;

@@ -1,5 +1,4 @@
 //! Curves as pictures: what is in them, what is left out, and files that are whole or as they were.
-#![cfg(feature = "plot")]
 
 use roxmltree::{Document, Node};
 use std::fs;
@@ -20,33 +19,58 @@ fn history(epochs: usize, change: impl Fn(&mut Epoch)) -> History {
     history
 }
 
-fn with_class<'a>(root: Node<'a, 'a>, class: &str) -> Vec<Node<'a, 'a>> {
-    root.descendants().filter(|node| node.attribute("class") == Some(class)).collect()
+/// The colours by which a picture tells curves apart: their attributes in light and dark.
+const TRAINING: &str = "#0072B2";
+const VALIDATION: &str = "#C65A00";
+
+/// Elements of a name that have an attribute of this value.
+fn with<'a>(document: &'a Document, tag: &str, attribute: &str, value: &str) -> Vec<Node<'a, 'a>> {
+    let found = |node: &Node| node.tag_name().name() == tag && node.attribute(attribute) == Some(value);
+    document.descendants().filter(found).collect()
+}
+
+fn text(node: Node) -> String {
+    node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect::<String>().trim().into()
 }
 
 /// The texts of a picture, which must be well-formed.
 fn texts(picture: &str) -> Vec<String> {
     let document = Document::parse(picture).unwrap();
-    let texts =
-        document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")));
-    texts
-        .map(|node| node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect())
-        .collect()
+    let name = ("http://www.w3.org/2000/svg", "text");
+    document.descendants().filter(|node| node.has_tag_name(name)).map(text).collect()
+}
+
+fn titles(document: &Document) -> Vec<String> {
+    with(document, "text", "font-weight", "bold").into_iter().map(text).collect()
+}
+
+/// The points of each line of this colour, those of the legends left out.
+fn lines(document: &Document, colour: &str) -> Vec<Vec<[f64; 2]>> {
+    let number = |text: &str| text.parse().unwrap();
+    let point = |text: &str| text.split_once(',').map(|(x, y)| [number(x), number(y)]).unwrap();
+    let all = with(document, "polyline", "stroke", colour);
+    let points =
+        all.iter().map(|line| line.attribute("points").unwrap().split_whitespace().map(point).collect());
+    let legend = |line: &Vec<[f64; 2]>| line.len() == 2 && line[1][0] - line[0][0] == 280.0;
+    points.filter(|line| !legend(line)).collect()
 }
 
 #[test]
 fn loss_and_metrics_have_a_chart_each_with_training_and_validation() {
     let picture = history(4, |_| ()).to_svg().unwrap();
     let document = Document::parse(&picture).unwrap();
-    let titles: Vec<_> =
-        with_class(document.root(), "title").iter().map(|node| node.text().unwrap()).collect();
-    assert_eq!(titles, ["loss", "accuracy", "top_2_accuracy"], "the learning rate does not change");
-    for name in ["training", "validation"] {
-        // In each chart one in the legend, and one of four points.
-        let groups = with_class(document.root(), name);
-        let marks: Vec<_> = groups.iter().map(|group| with_class(*group, "mark").len()).collect();
-        assert_eq!(marks, [1, 4, 1, 4, 1, 4], "{name}");
+    assert_eq!(
+        titles(&document),
+        ["loss", "accuracy", "top_2_accuracy"],
+        "the learning rate does not change"
+    );
+    for colour in [TRAINING, VALIDATION] {
+        // In each chart one mark in the legend, and one of four points, which a line connects.
+        assert_eq!(with(&document, "circle", "fill", colour).len(), 3 * 5, "{colour}");
+        let points: Vec<_> = lines(&document, colour).iter().map(Vec::len).collect();
+        assert_eq!(points, [4; 3], "{colour}");
     }
+    assert!(picture.contains(&format!("polyline[stroke=\"{VALIDATION}\"] {{ stroke-dasharray:")));
     let texts = texts(&picture);
     for text in ["epoch", "training", "validation", "1", "4"] {
         assert_eq!(
@@ -61,15 +85,34 @@ fn loss_and_metrics_have_a_chart_each_with_training_and_validation() {
         label.starts_with("loss by epoch: training from 0.") && label.contains(", validation from "),
         "{label}"
     );
-    assert!(picture.contains("prefers-color-scheme: dark"));
+}
+
+#[test]
+fn each_colour_has_another_in_the_dark() {
+    let picture = history(4, |_| ()).to_svg().unwrap();
+    let (_, dark) = picture.split_once("prefers-color-scheme: dark").unwrap();
+    let document = Document::parse(&picture).unwrap();
+    let mut colours = 0;
+    for node in document.descendants() {
+        for name in ["fill", "stroke"] {
+            let Some(colour) = node.attribute(name).filter(|colour| colour.starts_with('#')) else {
+                continue;
+            };
+            assert!(dark.contains(&format!("[{name}=\"{colour}\"]")), "{name} {colour}");
+            colours += 1;
+        }
+    }
+    assert!(colours > 100, "{colours}");
 }
 
 #[test]
 fn a_learning_rate_that_changes_is_drawn() {
     let picture = history(3, |epoch| epoch.learning_rate = 0.1 / epoch.epoch as f64).to_svg().unwrap();
     let document = Document::parse(&picture).unwrap();
-    assert_eq!(with_class(document.root(), "title")[3].text(), Some("learning rate"));
-    assert_eq!(with_class(document.root(), "value").len(), 1, "it has one curve, and no legend");
+    assert_eq!(titles(&document)[3], "learning rate");
+    assert_eq!(lines(&document, TRAINING).len(), 4);
+    let legends = with(&document, "polyline", "stroke", TRAINING).len() - 4;
+    assert_eq!(legends, 3, "it has one curve, and no legend");
 }
 
 #[test]
@@ -80,33 +123,44 @@ fn points_are_where_their_values_are() {
     });
     let picture = history.to_svg().unwrap();
     let document = Document::parse(&picture).unwrap();
-    let curve = with_class(document.root(), "training")[1];
-    let marks = with_class(curve, "mark");
-    let at: Vec<[f64; 2]> = marks
-        .iter()
-        .map(|mark| ["cx", "cy"].map(|name| mark.attribute(name).unwrap().parse().unwrap()))
-        .collect();
-    assert_eq!(at[1][0] - at[0][0], at[2][0] - at[1][0], "epochs are evenly spaced");
+    let at = &lines(&document, TRAINING)[0];
+    let apart = [at[1][0] - at[0][0], at[2][0] - at[1][0]];
+    assert!((apart[0] - apart[1]).abs() <= 1.0, "epochs are evenly spaced: {at:?}");
     let (whole, first) = (at[2][1] - at[0][1], at[1][1] - at[0][1]);
-    assert!(whole > 100.0 && (first / whole - 0.75).abs() < 1e-3, "{at:?}");
-    assert_eq!(marks[0].first_element_child().unwrap().text(), Some("epoch 1, training: 4.0000"));
+    assert!(whole > 1000.0 && (first / whole - 0.75).abs() < 1e-3, "{at:?}");
+    let spots = with(&document, "circle", "class", "spot");
+    let said = |i: usize| text(spots[i].first_element_child().unwrap());
+    assert_eq!((spots.len(), said(0)), (3, "epoch 1, training: 4.0000".into()));
+    for (spot, at) in spots.iter().zip(at) {
+        assert_eq!(["cx", "cy"].map(|name| spot.attribute(name).unwrap().parse()), at.map(Ok), "on its mark");
+    }
 }
 
 #[test]
-fn one_epoch_is_a_point() {
-    let picture = history(1, |_| ()).to_svg().unwrap();
+fn one_epoch_is_a_point_in_the_middle() {
+    let picture = history(1, |epoch| epoch.epoch = 7).to_svg().unwrap();
     let document = Document::parse(&picture).unwrap();
-    assert_eq!(with_class(with_class(document.root(), "training")[1], "mark").len(), 1);
+    let marks = with(&document, "circle", "fill", TRAINING);
+    assert_eq!(marks.len(), 3 * 2);
+    let tick = with(&document, "text", "text-anchor", "middle").into_iter().find(|node| text(*node) == "7");
+    assert_eq!(marks[1].attribute("cx"), tick.unwrap().attribute("x"));
+}
+
+#[test]
+fn epochs_are_whole_numbers() {
+    let picture = history(40, |_| ()).to_svg().unwrap();
+    let document = Document::parse(&picture).unwrap();
+    let centred: Vec<_> =
+        with(&document, "text", "text-anchor", "middle").into_iter().take(9).map(text).collect();
+    assert_eq!(centred, ["epoch", "5", "10", "15", "20", "25", "30", "35", "40"]);
 }
 
 #[test]
 fn many_epochs_are_lines_without_marks() {
     let picture = history(200, |_| ()).to_svg().unwrap();
     let document = Document::parse(&picture).unwrap();
-    let curve = with_class(document.root(), "training")[1];
-    assert_eq!(with_class(curve, "mark").len(), 0);
-    let line = with_class(curve, "line")[0].attribute("d").unwrap();
-    assert_eq!((line.matches('M').count(), line.matches('L').count()), (1, 199));
+    assert_eq!(with(&document, "circle", "fill", TRAINING).len(), 3, "those of the legends");
+    assert_eq!(lines(&document, TRAINING)[0].len(), 200);
 }
 
 #[test]
@@ -125,8 +179,8 @@ fn what_is_not_finite_is_a_gap_and_said_so() {
     let note = "epochs left out, not finite: training 3; validation 1, 4, 6–7 and 1 more";
     assert!(texts.iter().any(|text| text == note), "{texts:?}");
     let document = Document::parse(&picture).unwrap();
-    let line = with_class(with_class(document.root(), "training")[1], "line")[0].attribute("d").unwrap();
-    assert_eq!(line.matches('M').count(), 2, "the line is interrupted");
+    let runs: Vec<_> = lines(&document, TRAINING).iter().map(Vec::len).collect();
+    assert_eq!(runs, [2, 6, 9], "the line of the loss is interrupted, and accuracy has none");
     assert!(!picture.contains("NaN") && !picture.contains("inf\""), "no coordinate is undefined");
     let label = document.root_element().attribute("aria-label").unwrap();
     assert!(label.contains("accuracy by epoch: training never finite"), "{label}");
@@ -139,13 +193,19 @@ fn a_loss_over_many_powers_of_ten_has_a_logarithmic_axis() {
     });
     let texts = texts(&picture.to_svg().unwrap());
     assert!(texts.contains(&"loss (logarithmic)".to_string()), "{texts:?}");
-    assert!(texts.contains(&"0.00001".to_string()), "{texts:?}");
+    assert_eq!(texts[3..8], ["1e-6", "0.0001", "0.01", "1", "100"]);
 }
 
 #[test]
 fn extreme_values_are_no_reason_to_panic() {
-    for values in [[f64::MAX, f64::MIN], [1e300, 0.0], [5e-324, 0.0], [-0.0, 0.0], [1e16, 1e16 + 2.0]] {
+    for values in
+        [[f64::MAX, f64::MIN], [1e300, 0.0], [5e-324, 0.0], [-0.0, 0.0], [1e16, 1e16 + 2.0], [1e-320, 1e100]]
+    {
         let history = history(2, |epoch| epoch.loss = values[epoch.epoch - 1]);
+        Document::parse(&history.to_svg().unwrap()).unwrap();
+    }
+    for last in [0, 1, 10_000, usize::MAX] {
+        let history = history(2, |epoch| epoch.epoch = if epoch.epoch == 1 { last } else { last / 2 });
         Document::parse(&history.to_svg().unwrap()).unwrap();
     }
 }
