@@ -27,7 +27,7 @@ use crate::var::Var;
 use function::{Function, Order, seeded};
 use std::cell::RefCell;
 
-pub(crate) use alone::{Claim, check_alone};
+pub(crate) use alone::{Alone, Claim};
 pub use differences::{Estimate, Slope};
 pub use error::{Culprit, GradCheckError, Operation, Rule};
 pub use report::{Comparison, Entry, GradCheckReport, Row, Verdict};

@@ -106,22 +106,40 @@ impl<T: Float> GradientTape<T> {
     /// Why the gradient of `source` is zero everywhere, for seeds of ones: the first operation on the
     /// way back that turns an adjoint into zeros, or, if there is none, that contributions cancel.
     pub(crate) fn why_zeros(&self, roots: &[NodeId], source: NodeId) -> NoGradient {
-        let end = roots.iter().max().map_or(0, |root| root.index() + 1);
-        let leads = self.leading_to(&[source], end);
-        let shape = |root: &NodeId| self.arena.borrow().value(root.0).shape().clone();
-        let seeds: Vec<Tensor<T>> = roots.iter().map(|root| Tensor::ones(&shape(root))).collect();
-        let zeros = |x: &Tensor<T>| x.as_slice().iter().all(|x| x.is_zero());
-        let mut first = None;
-        self.observe(roots, &seeds, |edge| {
-            if leads[edge.input.index()] && zeros(edge.contribution) && !zeros(edge.y_bar) {
-                first = first.or(Some(edge.node));
-            }
-        });
+        self.zeros_of(self.first_zeros(roots).get(source.index()).copied().flatten())
+    }
+
+    /// The reason for zeros that `first` gave first, if anything did.
+    pub(crate) fn zeros_of(&self, first: Option<NodeId>) -> NoGradient {
+        let arena = self.arena.borrow();
         first.map_or(NoGradient::Cancels, |id| {
-            let arena = self.arena.borrow();
             let node = &arena.nodes[id.index()];
             NoGradient::Zeros { op: arena.name(node), at: node.location }
         })
+    }
+
+    /// For each node up to the roots, the first operation of the sweep whose rule gave only zeros to one that
+    /// depends on the node. It costs one slow sweep, whatever the number of nodes that are asked for.
+    pub(crate) fn first_zeros(&self, roots: &[NodeId]) -> Vec<Option<NodeId>> {
+        let end = roots.iter().max().map_or(0, |root| root.index() + 1);
+        let shape = |root: &NodeId| self.arena.borrow().value(root.0).shape().clone();
+        let seeds: Vec<Tensor<T>> = roots.iter().map(|root| Tensor::ones(&shape(root))).collect();
+        let zeros = |x: &Tensor<T>| x.as_slice().iter().all(|x| x.is_zero());
+        let (mut gave, mut first) = (Vec::new(), vec![usize::MAX; end]);
+        self.observe(roots, &seeds, |edge| {
+            if zeros(edge.contribution) && !zeros(edge.y_bar) {
+                let at = &mut first[edge.input.index()];
+                *at = gave.len().min(*at);
+                gave.push(edge.node);
+            }
+        });
+        let arena = self.arena.borrow();
+        for id in (0..end).rev().filter(|&id| arena.nodes[id].wants()) {
+            for &input in arena.inputs(&arena.nodes[id]) {
+                first[input as usize] = first[input as usize].min(first[id]);
+            }
+        }
+        first.into_iter().map(|at| gave.get(at).copied()).collect()
     }
 
     /// # Panics

@@ -29,46 +29,65 @@ pub(crate) struct Claim<'a> {
     pub single: bool,
 }
 
-/// Compares along one direction, in which every operand that was passed something moves; where that is
-/// wrong, at one entry. `tape` knows the operation.
-pub(crate) fn check_alone<T: Float>(
-    tape: &GradientTape<T>,
-    op: Op,
-    numbers: Numbers,
-    claim: &Claim<'_>,
-) -> Result<Comparison, GradCheckError> {
-    let check = GradCheck::new().order(1).allow_f32();
-    let check = if claim.single { check.rtol(1e-3).atol(1e-6) } else { check };
-    let mut settings: Settings = check.settings::<T>()?;
-    let inputs: Vec<Tensor<T>> = claim.inputs.iter().map(Tensor::cast).collect();
-    let nearby = RefCell::new(tape.sibling());
-    let function =
-        Function { record: &|tape, vars| tape.repeat(op, numbers, vars), inputs: &inputs, nearby: &nearby };
-    let (vars, y) = function.on(tape, &inputs)?;
-    let mut at = Order::first(vars, y, claim.y_bar.cast());
-    for (gradient, bar) in at.gradients.iter_mut().zip(claim.bars) {
-        if let Some(bar) = bar {
-            gradient.clone_from(bar);
+/// Where operations are checked alone: a tape for each, and one for what is nearby, that know all of them.
+pub(crate) struct Alone<T: Float> {
+    tape: GradientTape<T>,
+    nearby: RefCell<GradientTape<T>>,
+}
+
+impl<T: Float> Alone<T> {
+    /// For the operations that `tape` knows.
+    pub(crate) fn new(tape: GradientTape<T>) -> Alone<T> {
+        Alone { nearby: RefCell::new(tape.sibling()), tape }
+    }
+
+    /// Compares along one direction, in which every operand that was passed something moves; where that is
+    /// wrong, at one entry.
+    pub(crate) fn check(
+        &mut self,
+        op: Op,
+        numbers: Numbers,
+        claim: &Claim<'_>,
+    ) -> Result<Comparison, GradCheckError> {
+        let check = GradCheck::new().order(1).allow_f32();
+        let check = if claim.single { check.rtol(1e-3).atol(1e-6) } else { check };
+        let mut settings: Settings = check.settings::<T>()?;
+        let inputs: Vec<Tensor<T>> = claim.inputs.iter().map(Tensor::cast).collect();
+        self.tape.reset();
+        let function = Function {
+            record: &|tape, vars| tape.repeat(op, numbers, vars),
+            inputs: &inputs,
+            nearby: &self.nearby,
+        };
+        let (vars, y) = function.on(&self.tape, &inputs)?;
+        let mut at = Order::first(vars, y, claim.y_bar.cast());
+        for (gradient, bar) in at.gradients.iter_mut().zip(claim.bars) {
+            if let Some(bar) = bar {
+                gradient.clone_from(bar);
+            }
         }
-    }
-    if claim.single {
-        // What rounding to `f32` does on the way; the differences may know better.
-        settings.atol += 8.0 * at.noise * f64::from(f32::EPSILON) / wide(&T::epsilon());
-    }
-    let all = Line::random(0, &inputs, &mut seeded(settings.seed));
-    let by = all.by.into_iter().zip(claim.bars).map(|(by, bar)| by.filter(|_| bar.is_some()));
-    let line = Line::new(all.entry, by.collect(), all.unit, &inputs);
-    let mut found = settings.compare(&function, &at, &line)?;
-    if found.verdict == Verdict::Wrong {
-        found = settings.entry_of(&function, &at, (line, found))?.1;
-    }
-    found.analytic *= at.scale;
-    found.numeric = match found.numeric {
-        Slope::Smooth(slope) => Slope::Smooth(slope.times(at.scale)),
-        Slope::Kink { left, right } => {
-            Slope::Kink { left: left.times(at.scale), right: right.times(at.scale) }
+        // Numbers below the normal ones have lost their digits.
+        let least = if claim.single { f64::from(f32::from_bits(1)) } else { f64::from_bits(1) };
+        settings.atol += 8.0 * least / at.scale.abs();
+        if claim.single {
+            // What rounding to `f32` does on the way; the differences may know better.
+            settings.atol += 8.0 * at.noise * f64::from(f32::EPSILON) / wide(&T::epsilon());
         }
-        Slope::Unknown => Slope::Unknown,
-    };
-    Ok(found)
+        let all = Line::random(0, &inputs, &mut seeded(settings.seed));
+        let by = all.by.into_iter().zip(claim.bars).map(|(by, bar)| by.filter(|_| bar.is_some()));
+        let line = Line::new(all.entry, by.collect(), all.unit, &inputs);
+        let mut found = settings.compare(&function, &at, &line)?;
+        if found.verdict == Verdict::Wrong {
+            found = settings.entry_of(&function, &at, (line, found))?.1;
+        }
+        found.analytic *= at.scale;
+        found.numeric = match found.numeric {
+            Slope::Smooth(slope) => Slope::Smooth(slope.times(at.scale)),
+            Slope::Kink { left, right } => {
+                Slope::Kink { left: left.times(at.scale), right: right.times(at.scale) }
+            }
+            Slope::Unknown => Slope::Unknown,
+        };
+        Ok(found)
+    }
 }

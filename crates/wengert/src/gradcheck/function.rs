@@ -168,7 +168,7 @@ impl<'t, T: Float> Order<'t, T> {
         let base = weighted(&targets.iter().map(|y| y.value()).collect::<Vec<_>>(), last, scale);
         let own: f64 = base.iter().map(|x| x * x).sum();
         let digits = 2.0 * wide(&T::epsilon());
-        let noise = digits * (squares(tape, &adjoints) / scale.powi(2) + own).sqrt();
+        let noise = digits * (squares(tape, &adjoints, scale) + own).sqrt();
         let end = tape.len();
         let recorded = recorded(tape, &targets, last, &vars);
         Order {
@@ -250,17 +250,18 @@ fn weighted<T: Float>(values: &[Tensor<T>], seeds: &[Tensor<T>], scale: f64) -> 
     pairs.map(|(x, seed)| wide(x) * (wide(seed) / scale)).collect()
 }
 
-/// How far rounding may move the weighted sum of the targets, squared and in units of the last digit:
+/// How far rounding may move the weighted sum of the targets over `scale`, squared and in units of the last digit:
 /// each value on the tape may be off by its last digits, and its adjoint says what comes of that
 /// (M. Iri 1984; independent roundings add up as squares).
-fn squares<T: Float>(tape: &GradientTape<T>, adjoints: &[Option<Tensor<T>>]) -> f64 {
+fn squares<T: Float>(tape: &GradientTape<T>, adjoints: &[Option<Tensor<T>>], scale: f64) -> f64 {
     tape.fill_all();
     let arena = tape.arena.borrow();
     let mut squares = 0.0;
     for (id, y_bar) in adjoints.iter().enumerate() {
         let Some(y_bar) = y_bar else { continue };
         let y = arena.value(id as u32);
-        let terms = y.as_slice().iter().zip(y_bar.as_slice()).map(|(y, y_bar)| wide(y) * wide(y_bar));
+        let terms =
+            y.as_slice().iter().zip(y_bar.as_slice()).map(|(y, y_bar)| wide(y) * (wide(y_bar) / scale));
         squares += terms.filter(|x| x.is_finite()).map(|x| x * x).sum::<f64>();
     }
     squares

@@ -173,9 +173,16 @@ pub(super) fn recorded<T: Float>(tape: &GradientTape<T>, root: NodeId, options: 
             sweep.push(visit(tape, id, &y_bar, &mut adjoints, &mut budget));
         }
     }
+    let zeros = |x: &Tensor<T>| !x.is_empty() && x.as_slice().iter().all(|x| x.is_zero());
+    let first_zeros = adjoints.iter().flatten().any(zeros).then(|| tape.first_zeros(&[root]));
     for (id, (node, adjoint)) in nodes.iter_mut().zip(&adjoints).enumerate() {
         node.adjoint = adjoint.as_ref().map(|x| budget.show(x));
-        node.why = why(tape, id, root, adjoint.as_ref());
+        // Where there is no adjoint, or where all of it is zero.
+        node.why = match (adjoint, &first_zeros) {
+            (None, _) => NoGradient::of(Var::new(tape, NodeId(id as u32)), &[root]).to_string(),
+            (Some(x), Some(first)) if zeros(x) => tape.zeros_of(first[id]).to_string(),
+            _ => String::new(),
+        };
     }
     let roots = if wants { vec![Root { node: root.index(), seed: Shown::whole(&seed) }] } else { Vec::new() };
     let data = TraceData {
@@ -368,18 +375,6 @@ fn skip<T: Float>(tape: &GradientTape<T>, id: u32) -> Skip {
         op if op.is_flat() && !from_constants(node) => Skip::Flat,
         _ if from_constants(node) => Skip::Constant,
         _ => Skip::Unwanted,
-    }
-}
-
-/// One sentence where there is no adjoint, or where all of it is zero.
-fn why<T: Float>(tape: &GradientTape<T>, id: usize, root: NodeId, adjoint: Option<&Tensor<T>>) -> String {
-    let var = Var::new(tape, NodeId(id as u32));
-    match adjoint {
-        None => NoGradient::of(var, &[root]).to_string(),
-        Some(x) if !x.is_empty() && x.as_slice().iter().all(|x| x.is_zero()) => {
-            tape.why_zeros(&[root], NodeId(id as u32)).to_string()
-        }
-        Some(_) => String::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::record::{self, TraceOptions};
 use super::{Trace, TraceError, codec};
 use crate::element::Float;
 use crate::error::ShapeError;
-use crate::gradcheck::{Claim, Comparison, GradCheckError, check_alone};
+use crate::gradcheck::{Alone, Claim, Comparison, GradCheckError};
 use crate::ops::{Leaf, Op};
 use crate::shape::Shape;
 use crate::tape::arena::Arena;
@@ -22,9 +22,12 @@ use std::sync::Arc;
 pub(super) trait Program: Send + Sync {
     /// Its trace where some nodes have other values.
     fn trace(&self, changes: &[(usize, Tensor<f64>)], options: &TraceOptions) -> Result<Trace, TraceError>;
-    /// What is said of one node against differences of it, in `f64` where that can be.
-    fn check(&self, id: usize, claim: &Claim<'_>) -> Result<Comparison, GradCheckError>;
+    /// Compares what is said of one node after the other with differences of it, in `f64` where that can be.
+    fn checker(&self) -> Checker<'_>;
 }
+
+/// Takes a node's id and what is said of it.
+pub(super) type Checker<'p> = Box<dyn FnMut(usize, &Claim<'_>) -> Result<Comparison, GradCheckError> + 'p>;
 
 struct Step<T> {
     op: Op,
@@ -167,12 +170,16 @@ impl<T: Float> Program for Recipe<T> {
         Ok(record::recorded(&tape, root.id(), options))
     }
 
-    fn check(&self, id: usize, claim: &Claim<'_>) -> Result<Comparison, GradCheckError> {
-        let Step { op, numbers, .. } = self.steps[id];
-        match op {
-            Op::Custom(_) => check_alone(&tape_with(&self.operations), op, numbers, claim),
-            op => check_alone(&tape_with(&self.wide), op, numbers, claim),
-        }
+    fn checker(&self) -> Checker<'_> {
+        let mut own = Alone::new(tape_with(&self.operations));
+        let mut wide = Alone::new(tape_with(&self.wide));
+        Box::new(move |id, claim| {
+            let Step { op, numbers, .. } = self.steps[id];
+            match op {
+                Op::Custom(_) => own.check(op, numbers, claim),
+                op => wide.check(op, numbers, claim),
+            }
+        })
     }
 }
 

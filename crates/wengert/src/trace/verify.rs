@@ -2,7 +2,7 @@
 //! rule agrees with differences of its operation alone.
 
 use super::data::{Check, Dtype, Shown, Verdict, same_number};
-use super::replay::Program;
+use super::replay::Checker;
 use super::{Trace, TraceError, Visit, short};
 use crate::gradcheck::{self, Claim, Entry, Slope};
 use crate::tape::NodeId;
@@ -92,7 +92,7 @@ impl Trace {
         if let Some(program) = &self.program
             && found.replay.is_empty()
         {
-            found.checks = self.check_rules(&**program);
+            found.checks = self.check_rules(program.checker());
         }
         found
     }
@@ -222,10 +222,10 @@ impl Trace {
     }
 
     /// What differences say of each rule that was used.
-    fn check_rules(&self, program: &dyn Program) -> Vec<(NodeId, Check)> {
+    fn check_rules(&self, mut checker: Checker<'_>) -> Vec<(NodeId, Check)> {
         let visits = self.data.sweep.iter();
         let checked = visits.map(|visit| {
-            let check = self.check_rule(program, visit);
+            let check = self.check_rule(&mut checker, visit);
             let skipped = |note| Check { verdict: Verdict::Skipped, note, left: 0.0, right: 0.0 };
             (NodeId(visit.node as u32), check.unwrap_or_else(skipped))
         });
@@ -233,7 +233,7 @@ impl Trace {
     }
 
     /// The verdict on one rule, or why there is none.
-    fn check_rule(&self, program: &dyn Program, visit: &Visit) -> Result<Check, String> {
+    fn check_rule(&self, checker: &mut Checker<'_>, visit: &Visit) -> Result<Check, String> {
         let node = &self.nodes()[visit.node];
         let whole = |shown: &Shown| shown.tensor().cloned().ok_or("its tensors were shortened");
         let y_bar = whole(node.adjoint.as_ref().ok_or("it has no adjoint")?)?;
@@ -255,7 +255,7 @@ impl Trace {
         }
         let single = self.data.dtype == Dtype::F32;
         let claim = Claim { inputs: &inputs, y_bar: &y_bar, bars: &bars, single };
-        let found = program.check(visit.node, &claim).map_err(|error| error.to_string())?;
+        let found = checker(visit.node, &claim).map_err(|error| error.to_string())?;
         let (verdict, what) = match found.verdict {
             gradcheck::Verdict::Agrees => (Verdict::Pass, "as differences say"),
             gradcheck::Verdict::Kink => (Verdict::Kink, "at a corner, between the slopes of both sides"),

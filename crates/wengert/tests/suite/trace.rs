@@ -300,6 +300,20 @@ impl CustomOp<f64> for Cube {
 }
 
 #[test]
+fn numbers_that_have_lost_their_digits_are_not_called_wrong() {
+    let tape = GradientTape::<f64>::new();
+    let x = tape.var(0.5);
+    // Adjoints fall below the normal numbers, and then to 0.
+    let y = (0..1100).fold(x, |y, _| y * 0.5 + x);
+    let verification = tape.trace(y).unwrap().verify();
+    assert_eq!(
+        (verification.count(Verdict::Fail), verification.count(Verdict::Pass)),
+        (0, 2200),
+        "{verification}"
+    );
+}
+
+#[test]
 fn rules_are_checked_node_by_node_with_kinks_apart() {
     let tape = GradientTape::new();
     let check = |loss: Var<'_, f64>| {
