@@ -231,6 +231,8 @@ impl<'s> Plan<'s> {
         let (pitch, plane) = (cols.seen(), rows.seen() * cols.seen());
         room.fill(T::ZERO);
         let (height, width) = (rows.inner(), cols.inner());
+        // With steps wider than image and padding, windows may see nothing but the padding.
+        let height = if width > 0 { height } else { 0 };
         for channel in 0..s.inputs {
             for row in 0..height {
                 let from = &image[(channel * rows.image + row) * cols.image..][..width];

@@ -253,6 +253,7 @@ mod tests {
     use super::super::naive;
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     /// (shape, strides, offset, length of the strided side): axes of a buffer in any order and
     /// direction, some of them repeated.
@@ -279,7 +280,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(300) })]
 
         #[test]
         fn gather_reads_and_scatter_writes_where_the_index_says((shape, strides, offset, len) in walks()) {

@@ -371,3 +371,16 @@ fn the_tape_shows_options_that_are_not_as_usual() {
         assert!(text.contains(line), "{line} in\n{text}");
     }
 }
+
+#[test]
+fn windows_that_see_nothing_but_padding_give_the_bias() {
+    // Steps of six over one element between three zeros on each side.
+    let f: Function = |v| v[0].conv2d_bias(v[1], v[2], ConvOptions::new().stride(6).padding([0, 3]));
+    let inputs = [uniform(&[2, 3, 1, 1], 1), uniform(&[20, 3, 1, 2], 2), uniform(&[20], 3)];
+    let tape = GradientTape::<f64>::new();
+    let [x, w, b] = inputs.each_ref().map(|x| tape.var(x));
+    let y = f(&[x, w, b]);
+    assert_eq!(y.shape()[..], [2, 20, 1, 1]);
+    assert_eq!(y.value().as_slice()[..20], inputs[2].as_slice()[..]);
+    gradcheck(f, &inputs).unwrap_or_else(|error| panic!("{error}"));
+}
